@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the scripts of tools/ share: messages, Debian packages, the cache.
+# Sourced, never run. Messages go to stderr, results to stdout.
+
+set -euo pipefail
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/vitro
+mkdir -p "$CACHE"
+
+say() { echo "vitro: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+		-o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" >&2
+}
+
+# need PACKAGE...: install those that are missing, saying so.
+need() {
+	local p missing=()
+
+	for p; do
+		dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null |
+			grep -qx installed || missing+=("$p")
+	done
+	[ ${#missing[@]} -eq 0 ] && return
+	say "installing Debian packages: ${missing[*]}"
+	apt_install "${missing[@]}" && return
+	say "trying again with fresh package lists"
+	as_root apt-get -qq -o DPkg::Lock::Timeout=300 update >&2
+	apt_install "${missing[@]}"
+}
+
+package_version() { dpkg-query -W -f '${Version}' "$1"; }
+
+# with_lock NAME COMMAND...: one process at a time fills a part of the cache.
+with_lock() {
+	local fd rc=0
+
+	exec {fd}>"$CACHE/$1.lock"
+	flock "$fd"
+	shift
+	"$@" || rc=$?
+	exec {fd}>&-
+	return $rc
+}
+
+newest_headers() {
+	find /usr/src -maxdepth 1 -name 'linux-headers-6.1*-amd64' \
+		! -name '*-cloud-*' ! -name '*-rt-*' | sort -V | tail -n 1
+}
+
+# The kernel headers that vitro.ko is built against: $KDIR, else those of the
+# running kernel, else the newest that Debian's packages have put here.
+headers_dir() {
+	local running dir
+	running=/lib/modules/$(uname -r)/build
+
+	if [ -n "${KDIR:-}" ]; then
+		dir=$KDIR
+	elif [ -e "$running/include/generated/utsrelease.h" ]; then
+		dir=$running
+	else
+		[ -n "$(newest_headers)" ] || need linux-headers-amd64
+		dir=$(newest_headers)
+	fi
+	[ -e "$dir/include/generated/utsrelease.h" ] ||
+		die "no kernel headers in '$dir'"
+	readlink -f "$dir"
+}
+
+# kernel_release HEADERS: as uname -r says it.
+kernel_release() { cut -d'"' -f2 "$1/include/generated/utsrelease.h"; }
