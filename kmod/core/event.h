@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * event.h - exceptions, NMIs and interrupts on their way into a guest.
+ *
+ * event_next() is pure: from what is pending and what the guest can take now it
+ * says what to inject and which window to open. core/run.c asks it before each
+ * entry; a backend's event operations carry it out.
+ */
+#ifndef VITRO_CORE_EVENT_H
+#define VITRO_CORE_EVENT_H
+
+#include "../cpu/regs.h"
+
+struct vcpu;
+
+enum event_type {
+	EVENT_NONE,
+	EVENT_EXCEPTION,
+	EVENT_SOFT_EXCEPTION,	/* INT3, INTO: RIP moves past the instruction */
+	EVENT_NMI,
+	EVENT_IRQ,
+	EVENT_SOFT_IRQ,		/* INT n */
+};
+
+struct event {
+	u8 type;		/* enum event_type */
+	u8 vector;
+	bool has_error;
+	u32 error;
+	u8 insn_len;		/* software events: bytes to step over */
+};
+
+/* A vCPU's own events; what other threads send stands in its mailbox. */
+struct events {
+	struct event again;	/* its delivery was cut off by an exit: goes first */
+	struct fault exception;	/* raised, not yet delivered */
+	bool exception_pending;
+	bool nmi_masked;	/* from an NMI's delivery to the next IRET */
+	u8 nmi_pending;		/* at most two: one in service, one latched */
+	bool triple_fault;
+};
+
+/* What event_next() looks at. */
+struct event_view {
+	const struct events *ev;
+	bool nmi_blocked;	/* masked, or in an interrupt shadow */
+	bool irq_pending;	/* the PIC or the local APIC has a vector */
+	bool irq_blocked;	/* IF clear, or in an interrupt shadow */
+};
+
+struct event_plan {
+	struct event inject;	/* IRQ: the vector is fetched when it is taken */
+	bool nmi_window;
+	bool irq_window;
+};
+
+struct event_plan event_next(const struct event_view *view);
+
+/* The class of an exception decides what a second one on top of it becomes. */
+enum event_merge { MERGE_SERIAL, MERGE_DOUBLE_FAULT, MERGE_TRIPLE_FAULT };
+enum event_merge event_merge(u8 first, u8 second);
+
+/* Raise an exception in the guest, merged with one that is under way. */
+void event_raise(struct vcpu *v, const struct fault *f);
+
+#endif

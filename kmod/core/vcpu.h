@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vcpu.h - a vCPU: a register file, events on their way in, and a mailbox.
+ *
+ * Everything here is private to the thread that holds vcpu->mutex (every vCPU ioctl,
+ * all of KVM_RUN), except the mailbox and what is marked otherwise. Other threads put
+ * something into the mailbox, then call vcpu_kick().
+ */
+#ifndef VITRO_CORE_VCPU_H
+#define VITRO_CORE_VCPU_H
+
+#include <linux/kvm.h>
+#include <linux/mutex.h>
+#include <linux/preempt.h>
+#include <linux/rcuwait.h>
+#include <asm/fpu/api.h>
+#include <asm/fpu/types.h>
+
+#include "../cpu/cpuid.h"
+#include "../cpu/msr.h"
+#include "../cpu/regs.h"
+#include "../host/backend.h"
+#include "../insn/glue.h"
+#include "event.h"
+#include "exit.h"
+#include "vm.h"
+
+struct lapic;		/* irq/lapic.h: vlapic model + timer */
+
+/* Requests: work for the vCPU's own thread before it enters the guest again. */
+enum request {
+	REQ_TLB_FLUSH,		/* mem/tdp.c, and the guest's own changes */
+	REQ_POLICY,		/* vcpu->policy changed: apply_policy() */
+	REQ_CLOCK,		/* cpu/kvmclock.c: refresh the guest's pvclock page */
+	REQ_TIMER,		/* irq/timer.c: the local APIC's timer went off */
+	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
+	REQ_DEAD,		/* the VM is dead: leave KVM_RUN with -EIO */
+};
+
+/* What any thread may write; atomics only. */
+struct mailbox {
+	unsigned long requests;		/* BIT(enum request) */
+	atomic_t nmis;			/* NMIs not yet taken in */
+	bool init, sipi;		/* INIT and SIPI that wait; xchg() to take */
+	u8 sipi_vector;
+	bool posted_any;		/* some bit of posted is set */
+	DECLARE_BITMAP(posted, 256);	/* vectors for the local APIC's IRR */
+	DECLARE_BITMAP(posted_level, 256); /* of these, the level-triggered ones */
+};
+
+/* Where a vCPU's thread is; tells vcpu_kick() whether an IPI is needed. */
+enum vcpu_mode { OUTSIDE_GUEST, IN_GUEST, LEAVING_GUEST };
+
+/* What shall be trapped; a plain struct, from which a backend computes intercepts. */
+struct policy {
+	u32 exceptions;		/* one bit a vector */
+	bool irq_window;	/* trapped: the first moment an interrupt can be taken */
+	bool nmi_window;	/* trapped: the first moment an NMI can be taken */
+	bool dr;		/* trapped: MOV DR (guest debug owns the registers) */
+	bool hlt, pause;	/* trapped: HLT, PAUSE loops */
+	bool single_step;	/* user space single-steps the guest */
+};
+
+/* Why KVM_RUN left to user space, and so what its answer finishes. */
+enum user_io_kind { IO_NONE, IO_PORT, IO_INSN };
+
+struct user_io {
+	u8 kind;		/* enum user_io_kind */
+	bool in;		/* IO_PORT */
+	u8 size;		/* IO_PORT: bytes */
+	u8 insn_len;		/* IO_PORT: bytes to step over */
+};
+
+struct vcpu {
+	struct vm *vm;			/* constant; counted */
+	u32 id;				/* constant: the APIC id */
+	unsigned int index;		/* constant: order of creation, from 0 */
+	struct mutex mutex;
+	struct kvm_run *run;		/* shared with user space: hostile input */
+	void *pio_data;			/* one page, shared with user space */
+
+	struct regs regs;
+	struct events events;
+	struct policy policy;
+	struct user_io io;
+	struct insn_glue insn;		/* the instruction being emulated and its log */
+	int run_error;			/* verdict USER: what KVM_RUN returns, 0 or -errno */
+
+	struct cpu_model model;		/* what CPUID says */
+	struct msr_file msr;
+	u64 xcr0;
+	struct fpu_guest fpu;
+	u64 host_xcr0;
+	u64 tsc_offset;			/* guest TSC minus host TSC */
+	u64 clock_gpa;			/* kvmclock page; 0: off */
+	u32 clock_version;
+
+	u32 mp_state;			/* KVM_MP_STATE_*; written by its own thread only */
+	struct lapic *lapic;		/* constant; NULL without an in-kernel irqchip */
+	struct kvm_guest_debug guest_debug;
+	sigset_t sigset;
+	bool sigset_active;
+	bool ran;			/* KVM_RUN was called: SET_CPUID2 is refused */
+
+	int srcu_idx;
+	int cpu;			/* the physical CPU it was loaded on last; -1: none */
+	u8 mode;			/* enum vcpu_mode; any thread may read it, cmpxchg() */
+	struct preempt_notifier preempt;
+	struct rcuwait wait;		/* where a halted vCPU sleeps */
+	struct mailbox mailbox;
+
+	struct {			/* statistics; its own thread writes, anyone reads */
+		u64 exits[NR_EXIT_KINDS];
+		u64 entries, halts, user_exits, vmreads, vmwrites;
+	} stat;
+
+	union {				/* the backend's part */
+		struct svm_vcpu *svm;
+		struct vmx_vcpu *vmx;
+	};
+};
+
+extern const struct backend *backend;	/* chosen once, at load */
+
+/* vm->mutex held for the last step; 0 or -errno; KVM's errnos for @id. */
+int vcpu_create(struct vm *vm, u32 id, struct vcpu **out);
+void vcpu_free(struct vcpu *v);
+/* Power-on state, or the state after INIT, which keeps some registers. */
+void vcpu_reset(struct vcpu *v, bool init);
+
+/* KVM_RUN. vcpu->mutex held. */
+int vcpu_run(struct vcpu *v);
+
+/* Attach this thread's CPU to the vCPU, and back: around everything that touches hardware state. */
+void vcpu_load(struct vcpu *v);
+void vcpu_put(struct vcpu *v);
+
+/* Between vcpu_load() and vcpu_put(). Afterwards the groups are valid in v->regs. */
+static inline struct regs *regs_get(struct vcpu *v, u32 groups)
+{
+	u32 missing = groups & ~v->regs.valid;
+
+	if (missing) {
+		backend->fetch(v, missing);
+		v->regs.valid |= missing;
+	}
+	return &v->regs;
+}
+
+/* As regs_get(), and the caller is about to change the groups. */
+static inline struct regs *regs_put(struct vcpu *v, u32 groups)
+{
+	struct regs *r = regs_get(v, groups);
+
+	r->dirty |= groups;
+	return r;
+}
+
+/* Any context. Pairs with vcpu_has_request() in the vCPU's own thread. */
+static inline void vcpu_request(struct vcpu *v, enum request req)
+{
+	smp_wmb();	/* what the request is about is visible before the request */
+	set_bit(req, &v->mailbox.requests);
+}
+
+/* Any context: have @v look into its mailbox soon, wherever it is. */
+void vcpu_kick(struct vcpu *v);
+/* Ask every vCPU for @req; with @wait, return only when none is in the guest with older state. */
+void vm_request_all(struct vm *vm, enum request req, bool wait);
+/* Flush the TLBs of all vCPUs; on return no stale translation can be used. */
+void vm_flush_tlbs(struct vm *vm);
+
+/* Is there anything a halted vCPU must wake for? Its own thread. */
+bool vcpu_runnable(struct vcpu *v);
+/* Take INIT and SIPI out of the mailbox (KVM_GET_MP_STATE, KVM_RUN). Loaded. */
+void vcpu_accept_init_sipi(struct vcpu *v);
+
+enum verdict inject_fault(struct vcpu *v, u8 vector, u32 error);	/* with error code */
+enum verdict inject_ud(struct vcpu *v);
+enum verdict inject_gp(struct vcpu *v, u32 error);
+enum verdict to_user(struct vcpu *v, u32 exit_reason);	/* run->exit_reason, KVM_RUN returns 0 */
+enum verdict to_errno(struct vcpu *v, int error);	/* KVM_RUN returns @error (< 0) */
+
+/* cpu/state.c: one place each for rules shared by handlers and ioctls; loaded. */
+int vcpu_read_msr(struct vcpu *v, u32 index, bool host, u64 *val);	/* 0, or -EINVAL: #GP */
+int vcpu_write_msr(struct vcpu *v, u32 index, bool host, u64 val);
+void vcpu_model_changed(struct vcpu *v);	/* after model or CR4, XCR0, APIC_BASE changed */
+
+u64 vcpu_read_tsc(struct vcpu *v);
+void vcpu_set_tsc_offset(struct vcpu *v, u64 offset);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vm.h - a VM: memory slots, devices, vCPUs, and the locks between them.
+ *
+ * Lock order, outermost first: vcpu->mutex, vm->mutex, vm->tdp.lock; vm->irq_lock
+ * is a leaf that may be taken in interrupt context. SRCU (vm->srcu) protects
+ * slots, routes and I/O buses for readers.
+ */
+#ifndef VITRO_CORE_VM_H
+#define VITRO_CORE_VM_H
+
+#include <linux/kvm.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/srcu.h>
+#include <linux/xarray.h>
+
+#include "../mem/slots.h"
+#include "../mem/tdp.h"
+#include "iobus.h"
+
+struct vcpu;
+struct irqchip;		/* irq/irqchip.h */
+struct svm_vm;
+struct vmx_vm;
+
+#define VM_MAX_VCPUS	1024
+#define VM_MAX_VCPU_ID	4096
+#define VM_MAX_GSI	4096
+
+struct vm {
+	struct mm_struct *mm;		/* its creator's; constant, counted */
+	refcount_t users;		/* one a file descriptor that needs it */
+	bool dead;			/* a host bug struck: only close is left */
+	struct mutex mutex;		/* VM ioctls, vCPU creation, slots, routes */
+
+	struct srcu_struct srcu;
+	struct slots slots;		/* writers: mutex; readers: srcu */
+	struct tdp tdp;
+	struct mmu_notifier notifier;
+
+	struct xarray vcpus;		/* by APIC id; writers: mutex; readers: RCU */
+	unsigned int nr_vcpus;		/* writers: mutex; never falls while the VM lives */
+	u32 bsp_id;			/* mutex; fixed with the first vCPU */
+
+	struct iobus pio, mmio;		/* writers: mutex; readers: srcu */
+	struct irqchip *irqchip;	/* set once under mutex, before any vCPU; or NULL */
+	struct list_head ioeventfds;	/* mutex */
+
+	u64 tss_gpa, identity_gpa;	/* mutex; KVM_SET_TSS_ADDR, ..IDENTITY_MAP_ADDR */
+	s64 clock_offset;		/* clock_lock: kvmclock minus host monotonic-raw, ns */
+	u64 clock_tsc, clock_ns;	/* clock_lock: one moment, in host TSC and ns */
+	raw_spinlock_t clock_lock;
+	u32 wall_clock_version;		/* bsp's mutex */
+	u32 tsc_khz;			/* default of new vCPUs */
+	u64 tsc_offset;			/* clock_lock: what vCPUs written together share */
+	u64 tsc_written_ns, tsc_written;/* clock_lock: the last TSC write */
+
+	union {				/* the backend's part */
+		struct svm_vm *svm;
+		struct vmx_vm *vmx;
+	};
+};
+
+struct vm *vm_create(void);
+void vm_get(struct vm *vm);
+/* Drops a reference; the last one frees the VM and everything in it. */
+void vm_put(struct vm *vm);
+
+/**
+ * vm_vcpu - the vCPU with this APIC id, or NULL
+ *
+ * A vCPU lives as long as its VM: the pointer needs no reference of its own.
+ */
+struct vcpu *vm_vcpu(struct vm *vm, u32 id);
+
+#define vm_for_each_vcpu(vm, id, v) xa_for_each(&(vm)->vcpus, id, v)
+
+#endif

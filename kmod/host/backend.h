@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * backend.h - what a vendor's hardware must be able to do: one const table, chosen once.
+ *
+ * Common code calls nothing else of svm/ or vmx/. "Loaded" means: between vcpu_load()
+ * and vcpu_put(), so the calls run on the CPU that holds the vCPU's hardware state.
+ */
+#ifndef VITRO_HOST_BACKEND_H
+#define VITRO_HOST_BACKEND_H
+
+#include <linux/types.h>
+
+#include "../cpu/regs.h"
+
+struct vm;
+struct vcpu;
+struct vm_exit;
+struct event;
+struct tdp_format;
+struct host_caps;
+enum verdict;
+
+#define WINDOW_IRQ	BIT(0)
+#define WINDOW_NMI	BIT(1)
+
+struct backend {
+	const char *name;
+
+	/* host */
+	bool (*supported)(void);		/* this CPU has the extension, firmware allows it */
+	int (*setup)(struct host_caps *caps);	/* at load: tables, bitmaps; fills caps */
+	void (*teardown)(void);
+	int (*cpu_on)(void);		/* this CPU, preemption off; -EBUSY: another owner */
+	void (*cpu_off)(void);		/* this CPU, interrupts off or preemption off */
+
+	/* vm */
+	int (*vm_init)(struct vm *vm);
+	void (*vm_free)(struct vm *vm);
+
+	/* vcpu */
+	int (*vcpu_init)(struct vcpu *v);
+	void (*vcpu_free)(struct vcpu *v);
+	void (*load)(struct vcpu *v, int cpu);	/* preemption off */
+	void (*put)(struct vcpu *v);		/* preemption off */
+
+	/* state: loaded. vcpu->regs.valid and .dirty are the caller's. */
+	void (*fetch)(struct vcpu *v, u32 groups);
+	void (*flush)(struct vcpu *v, u32 groups);
+
+	/* policy: loaded */
+	void (*apply_policy)(struct vcpu *v);
+	void (*set_tsc_offset)(struct vcpu *v, u64 offset);
+	void (*flush_tlb)(struct vcpu *v);	/* all of this vCPU's guest-physical and linear entries */
+
+	/* run: interrupts off; enter returns after the exit, dirty groups were flushed before */
+	void (*enter)(struct vcpu *v);
+	void (*exit_irqoff)(struct vcpu *v);	/* host NMI, machine check */
+	/* preemption on: sets regs.valid for what came cheaply */
+	void (*decode_exit)(struct vcpu *v, struct vm_exit *e);
+	enum verdict (*private_exit)(struct vcpu *v, struct vm_exit *e);
+
+	/* event: loaded */
+	bool (*nmi_blocked)(struct vcpu *v);
+	void (*set_nmi_masked)(struct vcpu *v, bool masked);
+	void (*inject)(struct vcpu *v, const struct event *ev);
+	/* What was being delivered when the guest exited, or was injected and never entered. */
+	void (*reclaim)(struct vcpu *v, struct event *ev);
+	void (*open_window)(struct vcpu *v, u32 which);	/* WINDOW_*; 0 closes both */
+
+	const struct tdp_format *tdp;
+};
+
+extern const struct backend svm_backend;
+
+#endif

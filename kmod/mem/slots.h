@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * slots.h - memory slots: which guest frames are backed by which user addresses.
+ *
+ * Writers hold vm->mutex. Readers hold vm->srcu and may keep a slot pointer as
+ * long as they hold it. Frames are found in a kernel maple tree; the MMU notifier
+ * finds slots by host address in an interval tree.
+ */
+#ifndef VITRO_MEM_SLOTS_H
+#define VITRO_MEM_SLOTS_H
+
+#include <linux/interval_tree.h>
+#include <linux/kvm.h>
+#include <linux/maple_tree.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+struct vm;
+struct vcpu;
+
+#define SLOTS_MAX	32764
+#define SLOT_MAX_PAGES	((1UL << 31) - 1)
+
+struct memslot {
+	struct interval_tree_node hva_node;	/* [hva, hva + size - 1], inclusive */
+	u64 base_gfn;
+	u64 npages;
+	unsigned long hva;
+	u32 flags;			/* KVM_MEM_* */
+	u16 id;
+	unsigned long *dirty_bitmap;	/* one bit a page; or NULL: not logged */
+};
+
+struct slots {
+	struct maple_tree by_gfn;	/* gfn -> struct memslot, RCU mode */
+	struct xarray by_id;		/* vm->mutex */
+	struct rb_root_cached by_hva;	/* vm->tdp.lock */
+};
+
+void slots_init(struct slots *slots);
+void slots_destroy(struct vm *vm);	/* no reader left */
+
+/* KVM_SET_USER_MEMORY_REGION; takes vm->mutex itself. KVM's errnos. */
+int slots_set_region(struct vm *vm, const struct kvm_userspace_memory_region *region);
+
+/* vm->srcu held. NULL: no slot there. */
+struct memslot *slots_find(struct vm *vm, u64 gfn);
+
+/* KVM_GET_DIRTY_LOG: takes vm->mutex; copies the bitmap out, clears it, re-protects. */
+int slots_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
+
+static inline unsigned long slot_hva(const struct memslot *slot, u64 gfn)
+{
+	return slot->hva + ((gfn - slot->base_gfn) << 12);
+}
+
+/* Note that a frame was written (any context that holds srcu). */
+void slot_mark_dirty(struct memslot *slot, u64 gfn);
+
+#endif
