@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * host_caps.h - what the host's CPU, its kernel and our backend can give.
+ *
+ * host/host.c and the backend's setup fill one of these when the module is
+ * loaded; it never changes afterwards. The pure rules in this room take it as
+ * an argument, so a test can describe any machine.
+ */
+#ifndef VITRO_CPU_HOST_CAPS_H
+#define VITRO_CPU_HOST_CAPS_H
+
+#include "../host/pure.h"
+
+struct host_caps {
+	/* The CPUID instruction of this machine: out = eax, ebx, ecx, edx. */
+	void (*cpuid)(u32 fn, u32 idx, u32 out[4]);
+
+	/*
+	 * The kernel's view of the feature bits, in the order of
+	 * <asm/cpufeatures.h> (boot_cpu_data.x86_capability), or NULL to trust
+	 * CPUID alone. A feature the kernel switched off is not offered.
+	 */
+	const u32 *kernel_words;
+
+	u64 xcr0;		/* state components a guest may enable */
+	u32 xsave_size;		/* the kernel's buffer for them, in bytes */
+
+	u8 maxphyaddr;		/* physical address bits, C-bit taken off */
+	u8 tdp_levels;		/* deepest nested table: 4 or 5 */
+	bool tdp;		/* nested paging is on (we refuse without) */
+	bool invpcid;		/* the backend lets a guest run INVPCID */
+	bool umip;		/* UMIP works without being emulated */
+	bool spec_ctrl;		/* SPEC_CTRL and PRED_CMD are switched for a guest */
+	bool tsc_scaling;	/* a guest's TSC may tick at its own rate */
+	u8 tsc_frac_bits;	/* of the scaling ratio: 32 AMD, 48 Intel */
+	bool tsc_stable;	/* all CPUs' TSCs agree and never stop */
+
+	u32 tsc_khz;
+	u64 ucode_rev;		/* IA32_BIOS_SIGN_ID, signature in the high half */
+	u64 arch_capabilities;	/* IA32_ARCH_CAPABILITIES, 0 where there is none */
+	u64 de_cfg;		/* AMD DE_CFG; only LFENCE's bit is passed on */
+};
+
+#endif
