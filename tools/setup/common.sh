@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # What the scripts of tools/ share: messages, Debian packages, the cache.
-# Sourced, never run. Messages go to stderr, results to stdout.
+# Sourced, never run, and under errexit: a failed step ends the script. Messages go to stderr, results to stdout.
 
 set -euo pipefail
 
@@ -42,14 +42,13 @@ package_version() { dpkg-query -W -f '${Version}' "$1"; }
 
 # with_lock NAME COMMAND...: one process at a time fills a part of the cache.
 with_lock() {
-	local fd rc=0
+	local fd
 
 	exec {fd}>"$CACHE/$1.lock"
 	flock "$fd"
 	shift
-	"$@" || rc=$?
+	"$@"
 	exec {fd}>&-
-	return $rc
 }
 
 newest_headers() {
