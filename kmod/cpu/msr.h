@@ -33,7 +33,6 @@ struct msr_file {
 	u64 hwcr, de_cfg, osvw_length, osvw_status;
 	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 mc[MSR_MC_BANKS * 4];	/* ctl, status, addr, misc, ctl, ... */
-	u64 mc_ctl2[MSR_MC_BANKS];
 	struct mtrr_state mtrr;
 };
 
@@ -76,7 +75,7 @@ struct msr_access {
 	const struct msr_file *file;
 	u32 index;
 	bool host;		/* user space's access, not the guest's */
-	u64 old;
+	u64 old;		/* for .check: the present value */
 };
 
 struct msr_row {
@@ -89,6 +88,8 @@ struct msr_row {
 	const char *name;
 	u64 reset;
 	u64 valid;		/* bits that may be set */
+	/* May be NULL. Is there such an MSR at all in this guest? */
+	bool (*exists)(const struct msr_access *a);
 	/* May be NULL. False for #GP; may also change what is stored. */
 	bool (*check)(const struct msr_access *a, u64 *val);
 };
