@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * opcodes.h - GNU libopcodes (objdump's disassembler) as a judge of lengths.
+ */
+#ifndef VITRO_CHECK_INSN_OPCODES_H
+#define VITRO_CHECK_INSN_OPCODES_H
+
+#include "../../kmod/host/pure.h"
+
+/* Length of the instruction at @b (15 bytes are readable), or 0 for a bad one. */
+unsigned int opcodes_length(const u8 *b, unsigned int bits);
+
+/* Its text, in a static buffer. */
+const char *opcodes_text(const u8 *b, unsigned int bits);
+
+#endif
