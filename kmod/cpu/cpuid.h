@@ -38,16 +38,6 @@ enum model_has {
 	HAS_ALWAYS,		/* true for every model */
 	HAS_INTEL,
 	HAS_AMD,		/* AMD or Hygon */
-	HAS_PSE,
-	HAS_PAE,
-	HAS_PGE,
-	HAS_MCE,
-	HAS_MCA,
-	HAS_MTRR,
-	HAS_PAT,
-	HAS_SYSENTER,
-	HAS_SYSCALL,
-	HAS_FXSR,
 	HAS_XSAVE,
 	HAS_XSAVES,
 	HAS_PCID,
@@ -66,27 +56,14 @@ enum model_has {
 	HAS_LM,
 	HAS_GBPAGES,
 	HAS_FFXSR,
-	HAS_SVM,
-	HAS_VMX,
 	HAS_SPEC_CTRL,		/* SPEC_CTRL exists: Intel's or AMD's bits */
 	HAS_PRED_CMD,
-	HAS_FLUSH_CMD,
-	HAS_VIRT_SSBD,
 	HAS_ARCH_CAPABILITIES,
 	HAS_OSVW,
-	HAS_MWAIT,
 	HAS_KVM_CLOCK,		/* MSRs 0x11, 0x12 */
 	HAS_KVM_CLOCK2,		/* MSRs 0x4b564d00, 0x4b564d01 */
 	NR_MODEL_HAS
 };
-
-/* One XSAVE state component, from leaf 0xD; size 0: there is none. */
-struct xsave_part {
-	u32 size;
-	u32 offset;		/* in the standard (not compacted) format */
-};
-
-#define XSAVE_PARTS	20	/* x87 and SSE up to AMX tile data */
 
 struct cpu_model {
 	/* What user space gave; the array is the owner's. */
@@ -101,16 +78,17 @@ struct cpu_model {
 	u64 gpa_rsvd;		/* bits no physical address has */
 	u64 cr4_rsvd;		/* bits that fault when set in CR4 */
 	u64 efer_valid;		/* bits that may be set in EFER */
+	u64 efer_host;		/* the same for user space */
 	u64 xcr0_valid;		/* bits that may be set in XCR0 */
 	u64 spec_ctrl_valid;	/* bits that may be set in SPEC_CTRL */
 	u32 kvm_base;		/* leaf with KVM's signature, 0: none */
 	u32 kvm_features;	/* EAX of the leaf after it */
 	u32 max_basic;		/* EAX of leaf 0 */
-	struct xsave_part xsave[XSAVE_PARTS];
+	const struct host_caps *caps;
 
 	/* First entry of a leaf, so that the usual CPUID is one look. */
 	u16 basic[32];		/* leaves 0..0x1f */
-	u16 ext[32];		/* leaves 0x80000000..0x8000001f */
+	u16 ext[36];		/* leaves 0x80000000..0x80000023 */
 };
 
 static inline bool model_has(const struct cpu_model *m, enum model_has what)
@@ -125,6 +103,12 @@ struct cpuid_env {
 	u64 xss;
 	u64 apic_base;
 };
+
+/**
+ * cpuid_caps_init() - work out what follows from a host's CPUID, once
+ * @caps: the part above the line is filled in; the part below is written
+ */
+void cpuid_caps_init(struct host_caps *caps);
 
 /**
  * cpuid_supported() - what this host lets a guest have
@@ -143,7 +127,7 @@ int cpuid_supported(const struct host_caps *caps,
  * @count: its length
  * @caps: the host
  *
- * Return: 0, -E2BIG or -EINVAL.
+ * Return: 0, -E2BIG, -EINVAL or -EPERM.
  */
 int cpuid_check(const struct kvm_cpuid_entry2 *entry, u32 count,
 		const struct host_caps *caps);
@@ -153,7 +137,8 @@ int cpuid_check(const struct kvm_cpuid_entry2 *entry, u32 count,
  * @m: entry, count and enforce_pv are set; the rest is written
  * @caps: the host, for what a guest cannot have whatever its table says
  *
- * A model with count 0 (no KVM_SET_CPUID2 yet) is a CPU without any feature.
+ * With count 0 (no KVM_SET_CPUID2 yet) the guest's CPU has no feature, but user
+ * space may set control registers to all that the host can.
  */
 void cpu_model_update(struct cpu_model *m, const struct host_caps *caps);
 

@@ -3,13 +3,22 @@
  * host_caps.h - what the host's CPU, its kernel and our backend can give.
  *
  * host/host.c and the backend's setup fill one of these when the module is
- * loaded; it never changes afterwards. The pure rules in this room take it as
+ * loaded, cpuid_caps_init() completes it, and it never changes afterwards. The pure rules in this room take it as
  * an argument, so a test can describe any machine.
  */
 #ifndef VITRO_CPU_HOST_CAPS_H
 #define VITRO_CPU_HOST_CAPS_H
 
 #include "../host/pure.h"
+
+/* One XSAVE state component, from leaf 0xD; size 0: there is none. */
+struct xsave_part {
+	u32 size;
+	u32 offset;		/* in the standard format */
+	bool align;		/* to 64 bytes, in the compacted format */
+};
+
+#define XSAVE_PARTS	20	/* x87 and SSE up to AMX tile data */
 
 struct host_caps {
 	/* The CPUID instruction of this machine: out = eax, ebx, ecx, edx. */
@@ -39,6 +48,11 @@ struct host_caps {
 	u64 ucode_rev;		/* IA32_BIOS_SIGN_ID, signature in the high half */
 	u64 arch_capabilities;	/* IA32_ARCH_CAPABILITIES, 0 where there is none */
 	u64 de_cfg;		/* AMD DE_CFG; only LFENCE's bit is passed on */
+
+	/* Derived by cpuid_caps_init(). */
+	u64 can;		/* BIT_ULL(HAS_*): what a guest may be given */
+	u64 spec_ctrl_valid;
+	struct xsave_part xsave[XSAVE_PARTS];
 };
 
 #endif
