@@ -92,7 +92,7 @@ GUEST_INLINE struct regs4 cpuid(uint32_t leaf, uint32_t index)
 
 GUEST_INLINE void sti(void)   { asm volatile("sti" ::: "memory"); }
 GUEST_INLINE void cli(void)   { asm volatile("cli" ::: "memory"); }
-GUEST_INLINE void pause(void) { asm volatile("pause" ::: "memory"); }
+GUEST_INLINE void relax(void) { asm volatile("pause" ::: "memory"); }
 
 /* Wait for an interrupt, off again after it: none can slip in between. */
 GUEST_INLINE void sti_hlt_cli(void)
