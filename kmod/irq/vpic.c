@@ -15,7 +15,7 @@
 #define MASTER		0
 #define SLAVE		1
 #define CASCADE		2u
-#define CASCADE_BIT	(1u << CASCADE)
+#define CASCADE_BIT	0x04
 #define SPURIOUS	7
 
 #define ELCR_MASTER	0xf8	/* pins 0 to 2 are always edge triggered */
@@ -291,7 +291,7 @@ static u8 read_poll(struct vpic *pic, unsigned int chip)
 static unsigned int port_chip(u16 port)
 {
 	if (port >= PORT_ELCR)
-		return port - PORT_ELCR;
+		return port & 1;
 	return port >= PORT_SLAVE ? SLAVE : MASTER;
 }
 
