@@ -69,7 +69,14 @@ struct vm_exit {
 			u8 nr;
 			bool write;
 			u8 gpr;		/* enum reg_gpr */
-		} cr, dr;
+			bool has_value;	/* LMSW, CLTS: @value is what CR0 becomes */
+			u64 value;
+		} cr;
+		struct {
+			u8 nr;
+			bool write;
+			u8 gpr;		/* enum reg_gpr */
+		} dr;
 		struct {
 			u8 vector;
 			bool has_error;
@@ -88,6 +95,7 @@ enum verdict {
 /* One row a kind: its name for traces and statistics, and who answers it. */
 struct exit_row {
 	const char *name;
+	bool insn;		/* caused by an instruction: its length is found first */
 	enum verdict (*handle)(struct vcpu *v, struct vm_exit *e);
 };
 

@@ -53,10 +53,7 @@ enum vcpu_mode { OUTSIDE_GUEST, IN_GUEST, LEAVING_GUEST };
 
 /* What shall be trapped; a plain struct, from which a backend computes intercepts. */
 struct policy {
-	u32 exceptions;		/* one bit a vector */
-	bool irq_window;	/* trapped: the first moment an interrupt can be taken */
-	bool nmi_window;	/* trapped: the first moment an NMI can be taken */
-	bool dr;		/* trapped: MOV DR (guest debug owns the registers) */
+	u32 exceptions;		/* trapped: one bit a vector */
 	bool hlt, pause;	/* trapped: HLT, PAUSE loops */
 	bool single_step;	/* user space single-steps the guest */
 };
@@ -69,6 +66,7 @@ struct user_io {
 	bool in;		/* IO_PORT */
 	u8 size;		/* IO_PORT: bytes */
 	u8 insn_len;		/* IO_PORT: bytes to step over */
+	u64 rip;		/* of the instruction: user space may have moved the vCPU on */
 };
 
 struct vcpu {
@@ -82,18 +80,24 @@ struct vcpu {
 	struct regs regs;
 	struct events events;
 	struct policy policy;
+	u32 windows;			/* WINDOW_* that are open now */
 	struct user_io io;
 	struct insn_glue insn;		/* the instruction being emulated and its log */
 	int run_error;			/* verdict USER: what KVM_RUN returns, 0 or -errno */
 
 	struct cpu_model model;		/* what CPUID says */
+	struct kvm_cpuid_entry2 *cpuid;	/* model's table, kvmalloc'ed; NULL: none set yet */
+	struct cpuid_env env;		/* registers that show in CPUID; vcpu_model_changed() */
 	struct msr_file msr;
 	u64 xcr0;
 	struct fpu_guest fpu;
-	u64 host_xcr0;
+	u64 host_xcr0;			/* of the machine, constant */
+	u64 guest_xcr0;			/* what is loaded to run the guest: xcr0, or the host's */
+	u64 guest_dr7;			/* what DR7 the guest runs with; from vcpu_model_changed() */
 	u64 tsc_offset;			/* guest TSC minus host TSC */
-	u64 clock_gpa;			/* kvmclock page; 0: off */
-	u32 clock_version;
+	u64 tsc_adjust;			/* IA32_TSC_ADJUST; already in the offset */
+	u64 clock_msr, wall_msr;	/* kvmclock MSRs as written; bit 0 of the first: on */
+	u32 clock_version;		/* of the page at clock_msr */
 
 	u32 mp_state;			/* KVM_MP_STATE_*; written by its own thread only */
 	struct lapic *lapic;		/* constant; NULL without an in-kernel irqchip */
@@ -175,13 +179,14 @@ bool vcpu_runnable(struct vcpu *v);
 /* Take INIT and SIPI out of the mailbox (KVM_GET_MP_STATE, KVM_RUN). Loaded. */
 void vcpu_accept_init_sipi(struct vcpu *v);
 
-enum verdict inject_fault(struct vcpu *v, u8 vector, u32 error);	/* with error code */
+/* Step over an instruction of @len bytes: RIP, RF, the shadow, a pending single step. */
+enum verdict vcpu_retire(struct vcpu *v, unsigned int len);
 enum verdict inject_ud(struct vcpu *v);
 enum verdict inject_gp(struct vcpu *v, u32 error);
 enum verdict to_user(struct vcpu *v, u32 exit_reason);	/* run->exit_reason, KVM_RUN returns 0 */
 enum verdict to_errno(struct vcpu *v, int error);	/* KVM_RUN returns @error (< 0) */
 
-/* cpu/state.c: one place each for rules shared by handlers and ioctls; loaded. */
+/* core/msr.c: one place for what RDMSR, WRMSR and the MSR ioctls do; loaded. */
 int vcpu_read_msr(struct vcpu *v, u32 index, bool host, u64 *val);	/* 0, or -EINVAL: #GP */
 int vcpu_write_msr(struct vcpu *v, u32 index, bool host, u64 val);
 void vcpu_model_changed(struct vcpu *v);	/* after model or CR4, XCR0, APIC_BASE changed */

@@ -23,6 +23,7 @@
 
 struct vcpu;
 struct irqchip;		/* irq/irqchip.h */
+struct coalesced;
 struct svm_vm;
 struct vmx_vm;
 
@@ -48,6 +49,7 @@ struct vm {
 	struct iobus pio, mmio;		/* writers: mutex; readers: srcu */
 	struct irqchip *irqchip;	/* set once under mutex, before any vCPU; or NULL */
 	struct list_head ioeventfds;	/* mutex */
+	struct coalesced *coalesced;	/* core/coalesced.c; constant */
 
 	u64 tss_gpa, identity_gpa;	/* mutex; KVM_SET_TSS_ADDR, ..IDENTITY_MAP_ADDR */
 	s64 clock_offset;		/* clock_lock: kvmclock minus host monotonic-raw, ns */

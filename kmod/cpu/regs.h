@@ -66,7 +66,8 @@ struct dtable {
 #define G_DT	BIT(4)
 #define G_DR	BIT(5)
 #define G_MSR	BIT(6)
-#define G_ALL	(G_GPR | G_IP | G_CR | G_SEG | G_DT | G_DR | G_MSR)
+#define G_CODE	BIT(7)
+#define G_ALL	(G_GPR | G_IP | G_CR | G_SEG | G_DT | G_DR | G_MSR | G_CODE)
 
 /* Interrupt shadow: interrupts are held off for one instruction. */
 #define SHADOW_STI	BIT(0)
@@ -78,10 +79,12 @@ struct regs {
 	u64 rip;			/* G_IP */
 	u64 rflags;			/* G_IP */
 	u8 shadow;			/* G_IP: SHADOW_* */
+	u8 cr8;				/* G_IP: the local APIC's task priority, as CR8 shows it */
 
-	u64 cr0, cr2, cr3, cr4, efer;	/* G_CR; CR8 is the local APIC's TPR */
+	u64 cr0, cr2, cr3, cr4, efer;	/* G_CR */
 
-	struct seg seg[NR_SEGS];	/* G_SEG; CPL is the DPL of SS */
+	/* CS, SS: G_CODE, what every decode needs; the others: G_SEG. CPL is the DPL of SS. */
+	struct seg seg[NR_SEGS];
 	struct dtable gdt, idt;		/* G_DT */
 
 	u64 dr[4], dr6, dr7;		/* G_DR */

@@ -20,8 +20,9 @@ struct tdp_format;
 struct host_caps;
 enum verdict;
 
-#define WINDOW_IRQ	BIT(0)
-#define WINDOW_NMI	BIT(1)
+#define WINDOW_IRQ	BIT(0)	/* exit when an interrupt can be taken */
+#define WINDOW_NMI	BIT(1)	/* exit when an NMI can be taken */
+#define WINDOW_TPR	BIT(2)	/* exit when CR8 is written: an interrupt waits for it */
 
 struct backend {
 	const char *name;
@@ -65,7 +66,7 @@ struct backend {
 	void (*inject)(struct vcpu *v, const struct event *ev);
 	/* What was being delivered when the guest exited, or was injected and never entered. */
 	void (*reclaim)(struct vcpu *v, struct event *ev);
-	void (*open_window)(struct vcpu *v, u32 which);	/* WINDOW_*; 0 closes both */
+	void (*open_window)(struct vcpu *v, u32 which);	/* WINDOW_*; 0 closes all */
 
 	const struct tdp_format *tdp;
 };

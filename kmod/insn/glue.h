@@ -15,26 +15,37 @@
 
 struct vcpu;
 
-#define GLUE_LOG_MAX	16	/* accesses that leave the CPU, in one instruction */
+/* Accesses of one instruction in pieces of at most 8 bytes: 64 bytes read, 64 written, each across
+ * a page border.
+ */
+#define GLUE_LOG_MAX	20
 
 struct glue_access {
-	u64 addr;		/* gpa, or port number */
-	u8 len;			/* MMIO: at most 8 */
-	bool write, port, done;
+	u64 gpa;
+	u8 len;			/* 1..8 */
+	bool write;		/* waits for the instruction to commit */
+	bool done;		/* read: @data is the answer */
 	u8 data[8];
 };
 
+/* What user space has been asked for. */
+enum glue_wait { GLUE_NOTHING, GLUE_READ, GLUE_WRITE, GLUE_PORT };
+
 struct insn_glue {
-	struct x86_insn insn;
-	bool pending;		/* waits for user space's answer to log[asked] */
-	u8 nr_log, cursor, asked;
+	struct x86_insn insn;	/* kept from the first run to the last replay */
+	u64 rip;		/* where it stands */
+	u64 gpa;		/* why it is emulated: where it faulted, or ~0 */
+	u8 wait;		/* enum glue_wait */
+	u8 nr_log;
+	u8 cursor;		/* next log entry of this run */
+	u8 asked;		/* log entry user space answers or receives */
+	bool port_done;		/* the port access was answered; data is in vcpu->pio_data */
+	bool advanced;		/* GLUE_WRITE: RIP has moved on, nothing is left to run */
 	struct glue_access log[GLUE_LOG_MAX];
-	u32 port_count;		/* string I/O: elements of the batch in pio_data */
-	u32 port_done;
 };
 
-/* Length of the instruction at RIP in bytes; 0: a verdict in *out instead (a fault was raised). */
-unsigned int glue_insn_len(struct vcpu *v, enum verdict *out);
+/* Length in bytes of the instruction that caused an exit of @kind; 0: *out is the verdict instead. */
+unsigned int glue_insn_len(struct vcpu *v, enum exit_kind kind, enum verdict *out);
 
 /* Fill in what the hardware left open in @e (operands, length). false: *out is the verdict. */
 bool glue_complete_exit(struct vcpu *v, struct vm_exit *e, enum verdict *out);

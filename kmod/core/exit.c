@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * exit.c - one handler a kind of exit, and the table that finds it.
+ *
+ * A handler changes the guest's state through regs_get() and regs_put() and says what it
+ * means: RETIRE, RESUME, inject_gp(), to_user(). Called by core/run.c; vcpu->mutex and
+ * vm->srcu held, loaded. Nothing here knows which vendor's CPU it runs on.
+ */
+#include <linux/sched.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "../cpu/cr.h"
+#include "../cpu/debug.h"
+#include "../cpu/hypercall.h"
+#include "../cpu/xcr.h"
+#include "../irq/irqchip.h"
+#include "../irq/lapic.h"
+#include "../mem/tdp.h"
+#include "run.h"
+#include "vcpu.h"
+
+/* Events */
+
+static void raise_merged(struct vcpu *v, const struct fault *f)
+{
+	struct events *ev = &v->events;
+
+	ev->exception = *f;
+	ev->exception_pending = true;
+	if (f->vector == X86_TRAP_PF)
+		regs_put(v, G_CR)->cr2 = f->address;
+}
+
+void event_raise(struct vcpu *v, const struct fault *f)
+{
+	static const struct fault df = { .vector = X86_TRAP_DF, .has_error = true };
+	struct events *ev = &v->events;
+	bool cut_off = ev->again.type == EVENT_EXCEPTION;
+
+	if (!cut_off && !ev->exception_pending) {
+		raise_merged(v, f);
+		return;
+	}
+	switch (event_merge(cut_off ? ev->again.vector : ev->exception.vector, f->vector)) {
+	case MERGE_SERIAL:
+		/* The first one's instruction runs again after the second, and raises it anew. */
+		raise_merged(v, f);
+		break;
+	case MERGE_DOUBLE_FAULT:
+		raise_merged(v, &df);
+		break;
+	case MERGE_TRIPLE_FAULT:
+		ev->exception_pending = false;
+		ev->triple_fault = true;
+		break;
+	}
+	if (cut_off)
+		ev->again.type = EVENT_NONE;
+}
+
+static enum verdict inject(struct vcpu *v, u8 vector, bool has_error, u32 error)
+{
+	event_raise(v, &(struct fault){
+		.vector = vector, .has_error = has_error, .error = error,
+	});
+	return RESUME;
+}
+
+enum verdict inject_ud(struct vcpu *v)
+{
+	return inject(v, X86_TRAP_UD, false, 0);
+}
+
+enum verdict inject_gp(struct vcpu *v, u32 error)
+{
+	return inject(v, X86_TRAP_GP, true, error);
+}
+
+/* Leaving */
+
+enum verdict to_user(struct vcpu *v, u32 exit_reason)
+{
+	v->run->exit_reason = exit_reason;
+	v->run_error = 0;
+	return USER;
+}
+
+enum verdict to_errno(struct vcpu *v, int error)
+{
+	v->run_error = error;
+	return USER;
+}
+
+enum verdict vcpu_retire(struct vcpu *v, unsigned int len)
+{
+	struct regs *r = regs_get(v, G_IP | G_CODE);
+	u64 rip = r->rip + len;
+	bool step = r->rflags & X86_EFLAGS_TF;
+
+	/* Outside 64-bit code RIP has 32 bits. */
+	if (!(r->seg[SEG_CS].attr & SEG_L))
+		rip = (u32)rip;
+	r->rip = rip;
+	r->rflags &= ~X86_EFLAGS_RF;
+	r->shadow = 0;
+	r->dirty |= G_IP;
+	if (likely(!step))
+		return RESUME;
+
+	regs_put(v, G_DR)->dr6 |= DR6_BS;
+	return inject(v, X86_TRAP_DB, false, 0);
+}
+
+/* Instructions about the CPU */
+
+static enum verdict handle_cpuid(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = &v->regs;
+	u32 out[4];
+
+	if (unlikely(msr_cpuid_faults(&v->msr)) && regs_cpl(regs_get(v, G_CODE)))
+		return inject_gp(v, 0);
+	cpuid_lookup(&v->model, &v->env, r->gpr[R_RAX], r->gpr[R_RCX], out);
+	r->gpr[R_RAX] = out[CPUID_EAX];
+	r->gpr[R_RBX] = out[CPUID_EBX];
+	r->gpr[R_RCX] = out[CPUID_ECX];
+	r->gpr[R_RDX] = out[CPUID_EDX];
+	return RETIRE;
+}
+
+static enum verdict handle_rdmsr(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = &v->regs;
+	u64 val;
+
+	if (vcpu_read_msr(v, r->gpr[R_RCX], false, &val))
+		return inject_gp(v, 0);
+	r->gpr[R_RAX] = (u32)val;
+	r->gpr[R_RDX] = val >> 32;
+	return RETIRE;
+}
+
+static enum verdict handle_wrmsr(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = &v->regs;
+	u64 val = (u32)r->gpr[R_RAX] | r->gpr[R_RDX] << 32;
+
+	if (vcpu_write_msr(v, r->gpr[R_RCX], false, val))
+		return inject_gp(v, 0);
+	return RETIRE;
+}
+
+static enum verdict write_cr(struct vcpu *v, unsigned int nr, u64 val)
+{
+	struct regs *r = regs_get(v, G_CR | G_CODE);
+	struct cr_state s = cr_state_of(r);
+	bool ok = false;
+
+	switch (nr) {
+	case 0:
+		ok = cr0_write(&v->model, &s, val, r->seg[SEG_CS].attr & SEG_L);
+		break;
+	case 3:
+		ok = cr3_write(&v->model, &s, val);
+		break;
+	case 4:
+		ok = cr4_write(&v->model, &s, val);
+		break;
+	case 8:
+		ok = cr8_valid(val);
+		break;
+	}
+	if (!ok)
+		return inject_gp(v, 0);
+	if (nr == 8) {
+		lapic_set_cr8(v, val);
+		r->cr8 = val;
+		return RETIRE;
+	}
+	cr_state_commit(r, &s);
+	r->dirty |= G_CR;
+	if (s.effects & (CR_FLUSH_TLB | CR_FLUSH_PCID))
+		vcpu_request(v, REQ_TLB_FLUSH);
+	if (s.effects & (CR_MODE | CR_CPUID))
+		vcpu_model_changed(v);
+	return RETIRE;
+}
+
+static enum verdict handle_cr(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = regs_get(v, G_GPR | G_IP | G_CR);
+
+	if (e->cr.write)
+		return write_cr(v, e->cr.nr, e->cr.has_value ? e->cr.value : r->gpr[e->cr.gpr]);
+
+	switch (e->cr.nr) {
+	case 0:
+		r->gpr[e->cr.gpr] = r->cr0;
+		break;
+	case 3:
+		r->gpr[e->cr.gpr] = r->cr3;
+		break;
+	case 4:
+		r->gpr[e->cr.gpr] = r->cr4;
+		break;
+	case 8:
+		r->gpr[e->cr.gpr] = lapic_cr8(v);
+		break;
+	}
+	return RETIRE;
+}
+
+static enum verdict handle_dr(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = regs_put(v, G_CR | G_DR);
+	struct fault f;
+
+	if (e->dr.write ? !dr_write(r, e->dr.nr, r->gpr[e->dr.gpr], &f)
+			: !dr_read(r, e->dr.nr, &r->gpr[e->dr.gpr], &f)) {
+		event_raise(v, &f);
+		return RESUME;
+	}
+	v->guest_dr7 = r->dr7;
+	return RETIRE;
+}
+
+static enum verdict handle_xsetbv(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = regs_get(v, G_GPR | G_CODE);
+	u64 val = (u32)r->gpr[R_RAX] | r->gpr[R_RDX] << 32;
+
+	if (regs_cpl(r) || !xcr_write_valid(&v->model, r->gpr[R_RCX], val))
+		return inject_gp(v, 0);
+	v->xcr0 = val;
+	vcpu_model_changed(v);
+	return RETIRE;
+}
+
+static enum verdict handle_hypercall(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = regs_get(v, G_GPR | G_CODE);
+
+	hypercall(v, r);
+	return RETIRE;
+}
+
+static enum verdict handle_nop(struct vcpu *v, struct vm_exit *e)
+{
+	return RETIRE;
+}
+
+static enum verdict handle_undefined(struct vcpu *v, struct vm_exit *e)
+{
+	return inject_ud(v);
+}
+
+/* There are no performance counters. */
+static enum verdict handle_rdpmc(struct vcpu *v, struct vm_exit *e)
+{
+	return inject_gp(v, 0);
+}
+
+static enum verdict handle_hlt(struct vcpu *v, struct vm_exit *e)
+{
+	enum verdict verdict = vcpu_retire(v, e->insn_len);
+
+	if (!v->lapic)
+		return to_user(v, KVM_EXIT_HLT);
+	v->mp_state = KVM_MP_STATE_HALTED;
+	return verdict;
+}
+
+/* A spinning vCPU: whoever holds the lock may need this CPU. */
+static enum verdict handle_pause(struct vcpu *v, struct vm_exit *e)
+{
+	cond_resched();
+	return RETIRE;
+}
+
+/* Ports and memory */
+
+static void set_rax(struct regs *r, const void *val, unsigned int size)
+{
+	if (size == 4)
+		r->gpr[R_RAX] = *(const u32 *)val;
+	else
+		memcpy(&r->gpr[R_RAX], val, size);
+}
+
+static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = regs_get(v, G_GPR | G_IP);
+	u32 val = r->gpr[R_RAX];
+	int r_bus;
+
+	if (e->pio.string)
+		return glue_emulate(v, ~0ULL);
+
+	if (e->pio.in)
+		r_bus = iobus_read(v, &v->vm->pio, e->pio.port, &val, e->pio.size);
+	else
+		r_bus = iobus_write(v, &v->vm->pio, e->pio.port, &val, e->pio.size);
+	if (!r_bus) {
+		if (e->pio.in)
+			set_rax(r, &val, e->pio.size);
+		return RETIRE;
+	}
+
+	v->io = (struct user_io){
+		.kind = IO_PORT, .in = e->pio.in, .size = e->pio.size,
+		.insn_len = e->insn_len, .rip = r->rip,
+	};
+	v->run->io.direction = e->pio.in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
+	v->run->io.size = e->pio.size;
+	v->run->io.port = e->pio.port;
+	v->run->io.count = 1;
+	v->run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+	if (!e->pio.in)
+		memcpy(v->pio_data, &val, e->pio.size);
+	return to_user(v, KVM_EXIT_IO);
+}
+
+static enum verdict handle_tdp_fault(struct vcpu *v, struct vm_exit *e)
+{
+	switch (tdp_fault(v, e->tdp.gpa, e->tdp.access)) {
+	case TDP_MAPPED:
+	case TDP_RETRY:
+		return RESUME;
+	case TDP_MMIO:
+	case TDP_READONLY:
+		return glue_emulate(v, e->tdp.gpa);
+	case TDP_NOMEM:
+		return to_errno(v, -ENOMEM);
+	case TDP_SIGNAL:
+		return to_errno(v, -EINTR);
+	case TDP_FAULT:
+		break;
+	}
+	return to_errno(v, -EFAULT);
+}
+
+enum verdict exit_finish_io(struct vcpu *v)
+{
+	struct user_io io = v->io;
+	struct regs *r = regs_get(v, G_GPR | G_IP);
+
+	v->io.kind = IO_NONE;
+	if (io.kind == IO_INSN)
+		return glue_resume(v);
+	/* User space has moved the vCPU elsewhere: the instruction is no longer its own. */
+	if (r->rip != io.rip)
+		return RESUME;
+	if (io.in) {
+		set_rax(r, v->pio_data, io.size);
+		r->dirty |= G_GPR;
+	}
+	return vcpu_retire(v, io.insn_len);
+}
+
+/* The end of a stay */
+
+static enum verdict handle_resume(struct vcpu *v, struct vm_exit *e)
+{
+	return RESUME;
+}
+
+/* The window is open: deliver_events() will see it and close it. */
+static enum verdict handle_window(struct vcpu *v, struct vm_exit *e)
+{
+	return RESUME;
+}
+
+static enum verdict handle_exception(struct vcpu *v, struct vm_exit *e)
+{
+	return inject(v, e->exc.vector, e->exc.has_error, e->exc.error);
+}
+
+/* The state after a triple fault is undefined; the next KVM_RUN starts as after INIT. */
+static enum verdict handle_shutdown(struct vcpu *v, struct vm_exit *e)
+{
+	vcpu_reset(v, true);
+	return to_user(v, KVM_EXIT_SHUTDOWN);
+}
+
+static enum verdict handle_fail_entry(struct vcpu *v, struct vm_exit *e)
+{
+	v->run->fail_entry.hardware_entry_failure_reason = e->reason;
+	v->run->fail_entry.cpu = v->cpu;
+	return to_user(v, KVM_EXIT_FAIL_ENTRY);
+}
+
+static enum verdict handle_private(struct vcpu *v, struct vm_exit *e)
+{
+	return backend->private_exit(v, e);
+}
+
+static enum verdict handle_unknown(struct vcpu *v, struct vm_exit *e)
+{
+	v->run->internal.suberror = KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON;
+	v->run->internal.ndata = 2;
+	v->run->internal.data[0] = e->reason;
+	v->run->internal.data[1] = v->cpu;
+	return to_user(v, KVM_EXIT_INTERNAL_ERROR);
+}
+
+static enum verdict handle_task_switch(struct vcpu *v, struct vm_exit *e)
+{
+	return glue_emulate(v, ~0ULL);
+}
+
+const struct exit_row exit_table[NR_EXIT_KINDS] = {
+	[EXIT_HOST]		= { "host",		false, handle_resume },
+	[EXIT_WINDOW]		= { "window",		false, handle_window },
+	[EXIT_CPUID]		= { "cpuid",		true,  handle_cpuid },
+	[EXIT_RDMSR]		= { "rdmsr",		true,  handle_rdmsr },
+	[EXIT_WRMSR]		= { "wrmsr",		true,  handle_wrmsr },
+	[EXIT_PIO]		= { "pio",		false, handle_pio },
+	[EXIT_TDP_FAULT]	= { "tdp_fault",	false, handle_tdp_fault },
+	[EXIT_CR]		= { "cr",		true,  handle_cr },
+	[EXIT_DR]		= { "dr",		true,  handle_dr },
+	[EXIT_HLT]		= { "hlt",		true,  handle_hlt },
+	[EXIT_PAUSE]		= { "pause",		true,  handle_pause },
+	[EXIT_HYPERCALL]	= { "hypercall",	true,  handle_hypercall },
+	[EXIT_EXCEPTION]	= { "exception",	false, handle_exception },
+	[EXIT_XSETBV]		= { "xsetbv",		true,  handle_xsetbv },
+	[EXIT_INVLPG]		= { "invlpg",		false, handle_unknown },
+	[EXIT_RDPMC]		= { "rdpmc",		false, handle_rdpmc },
+	[EXIT_WBINVD]		= { "wbinvd",		true,  handle_nop },
+	[EXIT_MWAIT]		= { "mwait",		true,  handle_nop },
+	[EXIT_TASK_SWITCH]	= { "task_switch",	false, handle_task_switch },
+	[EXIT_UNDEFINED]	= { "undefined",	false, handle_undefined },
+	[EXIT_SHUTDOWN]		= { "shutdown",		false, handle_shutdown },
+	[EXIT_FAIL_ENTRY]	= { "fail_entry",	false, handle_fail_entry },
+	[EXIT_PRIVATE]		= { "private",		false, handle_private },
+	[EXIT_UNKNOWN]		= { "unknown",		false, handle_unknown },
+};
+
+enum verdict exit_handle(struct vcpu *v, struct vm_exit *e)
+{
+	const struct exit_row *row = &exit_table[e->kind];
+	enum verdict verdict;
+
+	if (e->undecoded) {
+		if (!glue_complete_exit(v, e, &verdict))
+			return verdict;
+	} else if (row->insn && !e->insn_len) {
+		e->insn_len = glue_insn_len(v, e->kind, &verdict);
+		if (!e->insn_len)
+			return verdict;
+	}
+	verdict = row->handle(v, e);
+	if (verdict == RETIRE)
+		return vcpu_retire(v, e->insn_len);
+	return verdict;
+}

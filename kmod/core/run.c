@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * run.c - KVM_RUN: THE loop of a vCPU.
+ *
+ * Serve requests, deliver events, enter, decode the exit, let its handler answer; until a
+ * handler says USER. Called by api/vcpu.c with vcpu->mutex held. Design: docs/architecture.md,
+ * "The path of an exit".
+ */
+#include <linux/entry-kvm.h>
+#include <linux/sched/signal.h>
+#include <asm/debugreg.h>
+#include <asm/fpu/xcr.h>
+
+#include "../cpu/debug.h"
+#include "../cpu/fpu.h"
+#include "../cpu/kvmclock.h"
+#include "../host/host.h"
+#include "../irq/irqchip.h"
+#include "../irq/lapic.h"
+#include "run.h"
+#include "vcpu.h"
+
+static bool take_request(struct vcpu *v, enum request req)
+{
+	if (!test_bit(req, &v->mailbox.requests))
+		return false;
+	clear_bit(req, &v->mailbox.requests);
+	smp_mb__after_atomic();	/* pairs with smp_wmb() in vcpu_request() */
+	return true;
+}
+
+/* 0, or what KVM_RUN returns. */
+static int serve_requests(struct vcpu *v)
+{
+	if (test_bit(REQ_DEAD, &v->mailbox.requests))
+		return -EIO;
+	if (take_request(v, REQ_TLB_FLUSH))
+		backend->flush_tlb(v);
+	if (take_request(v, REQ_POLICY))
+		backend->apply_policy(v);
+	if (take_request(v, REQ_CLOCK))
+		kvmclock_update(v);
+	if (take_request(v, REQ_TIMER))
+		lapic_timer_serve(v);
+	if (take_request(v, REQ_IRQ)) {
+		v->events.nmi_pending = min(v->events.nmi_pending +
+					    atomic_xchg(&v->mailbox.nmis, 0), 2);
+		if (READ_ONCE(v->mailbox.init) || READ_ONCE(v->mailbox.sipi))
+			vcpu_accept_init_sipi(v);
+	}
+	return 0;
+}
+
+static void set_windows(struct vcpu *v, u32 which)
+{
+	if (v->windows == which)
+		return;
+	v->windows = which;
+	backend->open_window(v, which);
+}
+
+/*
+ * Carry out event_next()'s plan. An exception's CR2 and DR6 were set when it was raised.
+ * Real hardware sets RF in the image that faults push, but not for traps (#DB, #BP, #OF).
+ */
+static void inject_plan(struct vcpu *v, struct event_plan *plan)
+{
+	struct events *ev = &v->events;
+
+	switch (plan->inject.type) {
+	case EVENT_NONE:
+		return;
+	case EVENT_IRQ:
+		if (ev->again.type == EVENT_IRQ)
+			break;
+		plan->inject.vector = irq_take(v);
+		break;
+	case EVENT_NMI:
+		if (ev->again.type != EVENT_NMI)
+			ev->nmi_pending--;
+		break;
+	case EVENT_EXCEPTION:
+		if (ev->again.type == EVENT_NONE)
+			ev->exception_pending = false;
+		break;
+	}
+	ev->again.type = EVENT_NONE;
+	backend->inject(v, &plan->inject);
+}
+
+static void deliver_events(struct vcpu *v)
+{
+	struct event_view view = { .ev = &v->events };
+	struct event_plan plan;
+	u32 which = 0;
+
+	view.irq_pending = irq_pending(v);
+	if (likely(!view.irq_pending && !v->windows && v->events.again.type == EVENT_NONE &&
+		   !v->events.exception_pending && !v->events.nmi_pending && !irq_tpr_blocked(v)))
+		return;
+
+	view.irq_blocked = v->regs.shadow || !(v->regs.rflags & X86_EFLAGS_IF);
+	view.nmi_blocked = backend->nmi_blocked(v);
+	plan = event_next(&view);
+	inject_plan(v, &plan);
+
+	if (plan.irq_window)
+		which |= WINDOW_IRQ;
+	else if (plan.inject.type == EVENT_IRQ && irq_pending(v))
+		which |= WINDOW_IRQ;
+	if (plan.nmi_window)
+		which |= WINDOW_NMI;
+	if (irq_tpr_blocked(v))
+		which |= WINDOW_TPR;
+	set_windows(v, which);
+}
+
+/* Guest breakpoints live in the CPU only while one is enabled. */
+static void load_debug(const struct regs *r)
+{
+	set_debugreg(0UL, 7);
+	set_debugreg(r->dr[0], 0);
+	set_debugreg(r->dr[1], 1);
+	set_debugreg(r->dr[2], 2);
+	set_debugreg(r->dr[3], 3);
+}
+
+/* Interrupts off. The guest's XCR0 is in force only while the guest runs. */
+static void enter_guest(struct vcpu *v)
+{
+	bool breakpoints = v->guest_dr7 & DR7_ENABLE_ANY;
+	bool switch_xcr0 = v->guest_xcr0 != v->host_xcr0;
+
+	if (unlikely(breakpoints))
+		load_debug(&v->regs);
+	if (switch_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, v->guest_xcr0);
+	v->regs.cr8 = lapic_cr8(v);
+
+	vtime_account_guest_enter();
+	backend->enter(v);
+
+	if (switch_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, v->host_xcr0);
+	if (unlikely(breakpoints))
+		host_debug_restore();
+}
+
+/*
+ * One stay in the guest. false: something wants attention first, nothing was entered.
+ *
+ * The order of "mode = IN_GUEST" and the last look at the mailbox pairs with
+ * vcpu_kick(): either we see its request, or it sees IN_GUEST and sends an IPI, which
+ * ends the stay because interrupts are off until the guest runs.
+ */
+static bool stay_in_guest(struct vcpu *v)
+{
+	u32 dirty = v->regs.dirty;
+
+	preempt_disable();
+	if (dirty)
+		backend->flush(v, dirty);
+	local_irq_disable();
+	smp_store_mb(v->mode, IN_GUEST);
+	if (unlikely(READ_ONCE(v->mailbox.requests) || xfer_to_guest_mode_work_pending())) {
+		WRITE_ONCE(v->mode, OUTSIDE_GUEST);
+		local_irq_enable();
+		preempt_enable();
+		v->regs.dirty &= ~dirty;
+		backend->reclaim(v, &v->events.again);
+		return false;
+	}
+	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+
+	enter_guest(v);
+
+	WRITE_ONCE(v->mode, OUTSIDE_GUEST);
+	backend->exit_irqoff(v);
+	v->stat.entries++;
+
+	/* The interrupt that ended the stay is taken here, still on the guest's account. */
+	local_irq_enable();
+	local_irq_disable();
+	vtime_account_guest_exit();
+	local_irq_enable();
+	preempt_enable();
+
+	v->srcu_idx = srcu_read_lock(&v->vm->srcu);
+	if (v->regs.cr8 != lapic_cr8(v))
+		lapic_set_cr8(v, v->regs.cr8);
+	return true;
+}
+
+/* Signals, rescheduling: what the kernel wants done before a thread enters a guest. */
+static int serve_host_work(struct vcpu *v)
+{
+	int r = 0;
+
+	if (likely(!__xfer_to_guest_mode_work_pending()))
+		return 0;
+	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);
+	if (signal_pending(current))
+		r = -EINTR;
+	else
+		r = xfer_to_guest_mode_handle_work(NULL);
+	v->srcu_idx = srcu_read_lock(&v->vm->srcu);
+	return r;
+}
+
+/* Sleep until there is something to run for. 0, or -EINTR for a signal. */
+static int sleep_halted(struct vcpu *v)
+{
+	int r = 0;
+
+	v->stat.halts++;
+	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);
+	prepare_to_rcuwait(&v->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (vcpu_runnable(v))
+			break;
+		if (signal_pending(current)) {
+			r = -EINTR;
+			break;
+		}
+		schedule();
+	}
+	finish_rcuwait(&v->wait);
+	v->srcu_idx = srcu_read_lock(&v->vm->srcu);
+	return r;
+}
+
+static int run_loop(struct vcpu *v)
+{
+	struct vm_exit e;
+	int r;
+
+	for (;;) {
+		if (unlikely(READ_ONCE(v->mailbox.requests))) {
+			r = serve_requests(v);
+			if (r)
+				return r;
+		}
+		if (unlikely(v->mp_state != KVM_MP_STATE_RUNNABLE)) {
+			if (!vcpu_runnable(v)) {
+				r = sleep_halted(v);
+				if (r)
+					return r;
+				continue;
+			}
+			if (v->mp_state != KVM_MP_STATE_HALTED)
+				continue;	/* INIT, SIPI: serve_requests() */
+			v->mp_state = KVM_MP_STATE_RUNNABLE;
+		}
+		if (unlikely(v->events.triple_fault)) {
+			v->events.triple_fault = false;
+			to_user(v, KVM_EXIT_SHUTDOWN);
+			return 0;
+		}
+
+		deliver_events(v);
+		r = serve_host_work(v);
+		if (unlikely(r)) {
+			backend->reclaim(v, &v->events.again);
+			return r;
+		}
+		if (unlikely(!stay_in_guest(v)))
+			continue;
+
+		backend->reclaim(v, &v->events.again);
+		backend->decode_exit(v, &e);
+		v->stat.exits[e.kind]++;
+		if (exit_handle(v, &e) == USER)
+			return v->run_error;
+	}
+}
+
+/* An application processor before its INIT and SIPI. KVM's answer is -EAGAIN once it came. */
+static int wait_for_startup(struct vcpu *v)
+{
+	int r = 0;
+
+	while (!r && v->mp_state == KVM_MP_STATE_UNINITIALIZED) {
+		if (vcpu_runnable(v))
+			r = serve_requests(v);
+		else
+			r = sleep_halted(v);
+	}
+	return r ? r : -EAGAIN;
+}
+
+static int run_loaded(struct vcpu *v)
+{
+	if (v->mp_state == KVM_MP_STATE_UNINITIALIZED)
+		return wait_for_startup(v);
+	if (v->io.kind != IO_NONE && exit_finish_io(v) == USER)
+		return v->run_error;
+	if (READ_ONCE(v->run->immediate_exit))
+		return -EINTR;
+	return run_loop(v);
+}
+
+/* What every return tells user space, errors included. */
+static void fill_run(struct vcpu *v, int r)
+{
+	const struct regs *regs = regs_get(v, G_IP);
+	struct kvm_run *run = v->run;
+
+	if (r == -EINTR && !READ_ONCE(run->immediate_exit))
+		run->exit_reason = KVM_EXIT_INTR;
+	run->if_flag = !!(regs->rflags & X86_EFLAGS_IF);
+	run->flags = 0;
+	run->cr8 = lapic_cr8(v);
+	run->apic_base = lapic_get_base(v);
+	run->ready_for_interrupt_injection = !!v->vm->irqchip;
+}
+
+int vcpu_run(struct vcpu *v)
+{
+	sigset_t saved;
+	int r;
+
+	v->ran = true;
+	if (v->sigset_active)
+		sigprocmask(SIG_SETMASK, &v->sigset, &saved);
+
+	vcpu_load(v);
+	fpu_enter(v);
+	v->srcu_idx = srcu_read_lock(&v->vm->srcu);
+
+	r = run_loaded(v);
+	v->stat.user_exits++;
+
+	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);
+	fpu_leave(v);
+	fill_run(v, r);
+	vcpu_put(v);
+
+	if (v->sigset_active)
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+	return r;
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vcpu.c - a vCPU's life: made, reset, loaded on a CPU, woken, freed.
+ *
+ * Callers: api/vm.c creates, core/run.c and the ioctls load, vm.c frees.
+ * SDM "Processor Management and Initialization": "Processor State After Reset".
+ */
+#include <linux/slab.h>
+#include <asm/fpu/xcr.h>
+
+#include "../cpu/cr.h"
+#include "../cpu/debug.h"
+#include "../cpu/fpu.h"
+#include "../cpu/kvmclock.h"
+#include "../cpu/seg.h"
+#include "../cpu/xcr.h"
+#include "../host/host.h"
+#include "../irq/lapic.h"
+#include "vcpu.h"
+
+static void load_on(struct vcpu *v, int cpu)
+{
+	backend->load(v, cpu);
+	WRITE_ONCE(v->cpu, cpu);
+}
+
+static void sched_in(struct preempt_notifier *pn, int cpu)
+{
+	struct vcpu *v = container_of(pn, struct vcpu, preempt);
+
+	load_on(v, cpu);
+	/* Where TSCs differ, the pair in the clock page is of the CPU we left. */
+	if (!host_caps.tsc_stable && (v->clock_msr & 1))
+		vcpu_request(v, REQ_CLOCK);
+}
+
+static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
+{
+	backend->put(container_of(pn, struct vcpu, preempt));
+}
+
+static struct preempt_ops preempt_ops = { .sched_in = sched_in, .sched_out = sched_out };
+
+void vcpu_load(struct vcpu *v)
+{
+	int cpu = get_cpu();
+
+	preempt_notifier_register(&v->preempt);
+	load_on(v, cpu);
+	put_cpu();
+}
+
+/* Dirty groups stay in v->regs until the next entry flushes them. */
+void vcpu_put(struct vcpu *v)
+{
+	preempt_disable();
+	backend->put(v);
+	preempt_notifier_unregister(&v->preempt);
+	preempt_enable();
+}
+
+/* The state in which RESET and INIT leave a CPU; INIT keeps a few things. */
+static void reset_regs(struct vcpu *v, bool init)
+{
+	struct regs *r = regs_put(v, G_ALL);
+	u64 cache = init ? r->cr0 & (X86_CR0_CD | X86_CR0_NW) : X86_CR0_CD | X86_CR0_NW;
+
+	memset(r->gpr, 0, sizeof(r->gpr));
+	/* EDX tells family, model and stepping, as CPUID does; 0x600 before there is a CPUID. */
+	r->gpr[R_RDX] = 0x600;
+	if (v->model.count) {
+		u32 out[4];
+
+		cpuid_lookup(&v->model, &v->env, 1, 0, out);
+		r->gpr[R_RDX] = out[CPUID_EAX];
+	}
+	r->rip = 0xfff0;
+	r->rflags = X86_EFLAGS_FIXED;
+	r->shadow = 0;
+	r->cr0 = X86_CR0_ET | cache;
+	r->cr2 = 0;
+	r->cr3 = 0;
+	r->cr4 = 0;
+	r->efer = 0;
+	seg_reset(r->seg, &r->gdt, &r->idt);
+	memset(r->dr, 0, sizeof(r->dr));
+	r->dr6 = DR6_RESET;
+	r->dr7 = DR7_RESET;
+	if (!init)
+		msr_reset(r, &v->msr, &host_caps);
+}
+
+void vcpu_reset(struct vcpu *v, bool init)
+{
+	reset_regs(v, init);
+	memset(&v->events, 0, sizeof(v->events));
+	backend->set_nmi_masked(v, false);
+	v->io.kind = IO_NONE;
+	v->insn.wait = GLUE_NOTHING;
+	if (!init) {
+		v->xcr0 = XCR0_X87;
+		v->tsc_adjust = 0;
+		v->clock_msr = 0;
+		v->wall_msr = 0;
+	}
+	fpu_reset(v, init);
+	lapic_reset(v, init);
+	vcpu_model_changed(v);
+	vcpu_request(v, REQ_TLB_FLUSH);
+}
+
+void vcpu_model_changed(struct vcpu *v)
+{
+	const struct regs *r = regs_get(v, G_CR | G_DR);
+
+	v->env = (struct cpuid_env){
+		.cr4 = r->cr4, .xcr0 = v->xcr0, .xss = v->msr.xss,
+		.apic_base = lapic_get_base(v),
+	};
+	v->guest_xcr0 = r->cr4 & X86_CR4_OSXSAVE ? v->xcr0 : v->host_xcr0;
+	v->guest_dr7 = r->dr7;
+	lapic_model_changed(v);
+}
+
+/* What is trapped of a new vCPU; HLT must exit, or the host's CPU would idle in the guest. */
+static void policy_init(struct vcpu *v)
+{
+	v->policy.hlt = true;
+	v->policy.pause = true;
+	vcpu_request(v, REQ_POLICY);
+}
+
+static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
+{
+	struct vcpu *v = kvzalloc(sizeof(*v), GFP_KERNEL_ACCOUNT);
+
+	if (!v)
+		return NULL;
+	v->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	v->pio_data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!v->run || !v->pio_data) {
+		free_page((unsigned long)v->run);
+		free_page((unsigned long)v->pio_data);
+		kvfree(v);
+		return NULL;
+	}
+	v->vm = vm;
+	v->id = id;
+	v->cpu = -1;
+	v->regs.valid = G_ALL;
+	mutex_init(&v->mutex);
+	rcuwait_init(&v->wait);
+	preempt_notifier_init(&v->preempt, &preempt_ops);
+	v->host_xcr0 = boot_cpu_has(X86_FEATURE_XSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : 0;
+	return v;
+}
+
+static void vcpu_free_memory(struct vcpu *v)
+{
+	kvfree(v->cpuid);
+	free_page((unsigned long)v->run);
+	free_page((unsigned long)v->pio_data);
+	kvfree(v);
+}
+
+void vcpu_free(struct vcpu *v)
+{
+	lapic_free(v);
+	fpu_free(v);
+	backend->vcpu_free(v);
+	vcpu_free_memory(v);
+}
+
+/* Room, then the parts in order; undone in reverse. */
+static int vcpu_build(struct vcpu *v)
+{
+	int r = backend->vcpu_init(v);
+
+	if (r)
+		goto err_free;
+	r = fpu_create(v);
+	if (r)
+		goto err_backend;
+	r = lapic_create(v);
+	if (r)
+		goto err_fpu;
+	return 0;
+
+err_fpu:
+	fpu_free(v);
+err_backend:
+	backend->vcpu_free(v);
+err_free:
+	vcpu_free_memory(v);
+	return r;
+}
+
+/* Power on: nobody else can reach it yet. */
+static void vcpu_power_on(struct vcpu *v)
+{
+	cpu_model_update(&v->model, &host_caps);
+	policy_init(v);
+	vcpu_load(v);
+	vcpu_reset(v, false);
+	tsc_write(v, 0, true);
+	vcpu_put(v);
+	v->mp_state = !v->lapic || v->id == v->vm->bsp_id ? KVM_MP_STATE_RUNNABLE
+							  : KVM_MP_STATE_UNINITIALIZED;
+}
+
+int vcpu_create(struct vm *vm, u32 id, struct vcpu **out)
+{
+	struct vcpu *v;
+	int r;
+
+	lockdep_assert_held(&vm->mutex);
+	if (id >= VM_MAX_VCPU_ID)
+		return -EINVAL;
+	if (vm->nr_vcpus >= VM_MAX_VCPUS)
+		return -EINVAL;
+	if (xa_load(&vm->vcpus, id))
+		return -EEXIST;
+
+	v = vcpu_alloc(vm, id);
+	if (!v)
+		return -ENOMEM;
+	v->index = vm->nr_vcpus;
+	r = vcpu_build(v);
+	if (r)
+		return r;
+	vcpu_power_on(v);
+
+	r = xa_err(xa_store(&vm->vcpus, id, v, GFP_KERNEL_ACCOUNT));
+	if (r) {
+		vcpu_free(v);
+		return r;
+	}
+	vm->nr_vcpus++;
+	*out = v;
+	return 0;
+}
+
+bool vcpu_runnable(struct vcpu *v)
+{
+	const struct mailbox *box = &v->mailbox;
+
+	if (READ_ONCE(box->requests))
+		return true;
+	if (v->mp_state == KVM_MP_STATE_RUNNABLE)
+		return true;
+	if (v->mp_state != KVM_MP_STATE_HALTED)
+		return false;
+	if (v->events.exception_pending || v->events.again.type != EVENT_NONE)
+		return true;
+	if (v->events.nmi_pending && !backend->nmi_blocked(v))
+		return true;
+	return (v->regs.rflags & X86_EFLAGS_IF) && irq_pending(v);
+}
+
+void vcpu_accept_init_sipi(struct vcpu *v)
+{
+	struct regs *r;
+
+	if (xchg(&v->mailbox.init, false)) {
+		vcpu_reset(v, true);
+		v->mp_state = v->id == v->vm->bsp_id ? KVM_MP_STATE_RUNNABLE
+						     : KVM_MP_STATE_INIT_RECEIVED;
+	}
+	if (!xchg(&v->mailbox.sipi, false) || v->mp_state != KVM_MP_STATE_INIT_RECEIVED)
+		return;
+	r = regs_put(v, G_IP | G_CODE);
+	r->seg[SEG_CS] = seg_sipi_cs(READ_ONCE(v->mailbox.sipi_vector));
+	r->rip = 0;
+	v->mp_state = KVM_MP_STATE_RUNNABLE;
+}

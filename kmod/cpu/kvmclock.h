@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kvmclock.h - guest time: the TSC's offset and the paravirtual clock.
+ *
+ * A VM's clock is one pair (host TSC, nanoseconds); every vCPU tells its guest the same
+ * pair while the host's TSCs agree. vm->clock_lock guards the pair; the rest belongs to
+ * vcpu->mutex.
+ */
+#ifndef VITRO_CPU_KVMCLOCK_H
+#define VITRO_CPU_KVMCLOCK_H
+
+#include <linux/kvm.h>
+
+struct vm;
+struct vcpu;
+
+void clock_init(struct vm *vm);
+/* KVM_GET_CLOCK; KVM_SET_CLOCK: -EINVAL for unknown flags. */
+void clock_get(struct vm *vm, struct kvm_clock_data *data);
+int clock_set(struct vm *vm, const struct kvm_clock_data *data);
+
+/* vCPU: loaded, vm->srcu held. */
+void kvmclock_update(struct vcpu *v);			/* REQ_CLOCK */
+int kvmclock_write_system(struct vcpu *v, u64 val);	/* MSR_KVM_SYSTEM_TIME(_NEW) */
+int kvmclock_write_wall(struct vcpu *v, u64 val);	/* MSR_KVM_WALL_CLOCK(_NEW) */
+/* KVM_KVMCLOCK_CTRL: tell the guest it was stopped. -EINVAL: no clock page. */
+int kvmclock_stopped(struct vcpu *v);
+
+/* IA32_TSC and IA32_TSC_ADJUST written, by user space (@host) or the guest. Loaded. */
+void tsc_write(struct vcpu *v, u64 val, bool host);
+void tsc_adjust(struct vcpu *v, u64 val, bool host);
+
+#endif

@@ -1,0 +1,723 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * glue.c - between the pure decoder and emulator and a running vCPU.
+ *
+ * Reads of one instruction are answered at once where RAM or a device in the kernel can;
+ * else user space is asked and the instruction runs again from its start, reading the log.
+ * Its writes wait in the log until it has succeeded, then happen in order. Callers:
+ * core/exit.c; vcpu->mutex and vm->srcu held, loaded.
+ */
+#include <linux/mm.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "../core/vcpu.h"
+#include "../cpu/cr.h"
+#include "../cpu/debug.h"
+#include "../cpu/fpu_regs.h"
+#include "../irq/lapic.h"
+#include "../mem/access.h"
+#include "../mem/walk.h"
+#include "glue.h"
+
+/* How many elements of a repeated instruction are done before the vCPU looks around. */
+#define REP_BURST	1024
+
+/* What an instruction can touch in one go spans at most this many pages. */
+#define MAX_PAGES	2
+
+/* Translation */
+
+static int walk_read(void *arg, u64 gpa, void *entry, unsigned int size)
+{
+	struct vcpu *v = arg;
+
+	if (size == 8)
+		return mem_read_u64(v, gpa, entry);
+	return mem_read(v->vm, gpa, entry, size);
+}
+
+static int walk_update(void *arg, u64 gpa, u64 old, u64 new, unsigned int size)
+{
+	struct vcpu *v = arg;
+
+	return mem_cmpxchg(v->vm, gpa, &old, &new, size);
+}
+
+static const struct walk_ops walk_ops = { .read = walk_read, .update = walk_update };
+
+/* Linear to guest-physical, with the rights of @access; cpl 0 for the CPU's own accesses. */
+static enum insn_rc translate(struct vcpu *v, u64 lin, u32 access, u8 cpl, u64 *gpa,
+			      struct fault *f)
+{
+	const struct regs *r = &v->regs;
+	struct walk_in in = {
+		.cr0 = r->cr0, .cr3 = r->cr3, .cr4 = r->cr4, .efer = r->efer,
+		.rflags = r->rflags, .cpl = cpl, .maxphyaddr = v->model.maxphyaddr,
+		.access = access | (cpl == 3 ? ACCESS_USER : 0),
+	};
+	struct walk_out out;
+	int rc;
+
+	if (!(r->cr0 & X86_CR0_PG)) {
+		*gpa = lin;
+		return INSN_DONE;
+	}
+	rc = walk_gva(&in, lin, &walk_ops, v, &out, f);
+	if (!rc) {
+		*gpa = out.gpa;
+		return INSN_DONE;
+	}
+	/* Page tables where there is no memory: as if the entry were not present. */
+	if (rc < 0)
+		*f = (struct fault){
+			.vector = X86_TRAP_PF, .has_error = true, .address = lin,
+			.error = (access & ACCESS_WRITE ? X86_PF_WRITE : 0) |
+				 (cpl == 3 ? X86_PF_USER : 0),
+		};
+	return INSN_FAULT;
+}
+
+struct piece {
+	u64 gpa;
+	unsigned int len;
+};
+
+/* Cut an access at page borders; every page is translated before one is touched. */
+static enum insn_rc translate_all(struct vcpu *v, u64 lin, unsigned int size, u32 access, u8 cpl,
+				  struct piece piece[MAX_PAGES], unsigned int *n, struct fault *f)
+{
+	enum insn_rc rc;
+
+	for (*n = 0; size; (*n)++) {
+		struct piece *p = &piece[*n];
+
+		p->len = min_t(unsigned int, size, PAGE_SIZE - offset_in_page(lin));
+		rc = translate(v, lin, access, cpl, &p->gpa, f);
+		if (rc != INSN_DONE)
+			return rc;
+		lin += p->len;
+		size -= p->len;
+	}
+	return INSN_DONE;
+}
+
+/* The log */
+
+static struct glue_access *log_next(struct insn_glue *g)
+{
+	if (g->cursor == GLUE_LOG_MAX)
+		return NULL;
+	return &g->log[g->cursor++];
+}
+
+static bool device_read(struct vcpu *v, u64 gpa, void *val, unsigned int len)
+{
+	return lapic_mmio_read(v, gpa, val, len) ||
+	       !iobus_read(v, &v->vm->mmio, gpa, val, len);
+}
+
+static bool device_write(struct vcpu *v, u64 gpa, const void *val, unsigned int len)
+{
+	return lapic_mmio_write(v, gpa, val, len) ||
+	       !iobus_write(v, &v->vm->mmio, gpa, val, len);
+}
+
+/* At most 8 bytes of no memory: from the log, from a device, or user space is asked. */
+static enum insn_rc mmio_read(struct vcpu *v, u64 gpa, void *val, unsigned int len)
+{
+	struct insn_glue *g = &v->insn;
+	bool first = g->cursor == g->nr_log;
+	struct glue_access *a = log_next(g);
+
+	if (!a)
+		return INSN_UNHANDLED;
+	if (first) {
+		*a = (struct glue_access){ .gpa = gpa, .len = len };
+		g->nr_log = g->cursor;
+		a->done = device_read(v, gpa, a->data, len);
+	} else if (a->gpa != gpa || a->len != len || a->write) {
+		return INSN_UNHANDLED;	/* the guest's page tables changed under it */
+	}
+	if (!a->done) {
+		g->asked = a - g->log;
+		g->wait = GLUE_READ;
+		return INSN_PENDING;
+	}
+	memcpy(val, a->data, len);
+	return INSN_DONE;
+}
+
+static enum insn_rc phys_read(struct vcpu *v, u64 gpa, void *val, unsigned int len)
+{
+	int r = mem_read(v->vm, gpa, val, len);
+
+	if (!r)
+		return INSN_DONE;
+	if (r != -ENXIO)
+		return INSN_ERROR;
+	while (len) {
+		/* Devices are asked in naturally aligned pieces of at most 8 bytes. */
+		unsigned int n = min_t(unsigned int, len, 8);
+		enum insn_rc rc = mmio_read(v, gpa, val, n);
+
+		if (rc != INSN_DONE)
+			return rc;
+		gpa += n;
+		val += n;
+		len -= n;
+	}
+	return INSN_DONE;
+}
+
+static enum insn_rc log_write(struct vcpu *v, u64 gpa, const void *val, unsigned int len)
+{
+	while (len) {
+		unsigned int n = min_t(unsigned int, len, 8);
+		struct glue_access *a = log_next(&v->insn);
+
+		if (!a)
+			return INSN_UNHANDLED;
+		*a = (struct glue_access){ .gpa = gpa, .len = n, .write = true };
+		memcpy(a->data, val, n);
+		gpa += n;
+		val += n;
+		len -= n;
+	}
+	return INSN_DONE;
+}
+
+/* The bus of insn.h */
+
+static enum insn_rc read_as(struct vcpu *v, u64 lin, void *val, unsigned int size, u32 access,
+			    u8 cpl, struct fault *f)
+{
+	struct piece piece[MAX_PAGES];
+	unsigned int i, n;
+	enum insn_rc rc;
+
+	rc = translate_all(v, lin, size, access, cpl, piece, &n, f);
+	for (i = 0; rc == INSN_DONE && i < n; i++) {
+		rc = phys_read(v, piece[i].gpa, val, piece[i].len);
+		val += piece[i].len;
+	}
+	return rc;
+}
+
+static enum insn_rc bus_read(void *arg, u64 lin, void *val, unsigned int size, bool rmw,
+			     struct fault *f)
+{
+	struct vcpu *v = arg;
+
+	return read_as(v, lin, val, size, rmw ? ACCESS_WRITE : ACCESS_READ, regs_cpl(&v->regs), f);
+}
+
+static enum insn_rc bus_read_system(void *arg, u64 lin, void *val, unsigned int size,
+				    struct fault *f)
+{
+	return read_as(arg, lin, val, size, ACCESS_READ, 0, f);
+}
+
+static enum insn_rc bus_write(void *arg, u64 lin, const void *val, unsigned int size,
+			      struct fault *f)
+{
+	struct piece piece[MAX_PAGES];
+	struct vcpu *v = arg;
+	unsigned int i, n;
+	enum insn_rc rc;
+
+	rc = translate_all(v, lin, size, ACCESS_WRITE, regs_cpl(&v->regs), piece, &n, f);
+	for (i = 0; rc == INSN_DONE && i < n; i++) {
+		rc = log_write(v, piece[i].gpa, val, piece[i].len);
+		val += piece[i].len;
+	}
+	return rc;
+}
+
+static enum insn_rc bus_check_write(void *arg, u64 lin, unsigned int size, struct fault *f)
+{
+	struct piece piece[MAX_PAGES];
+	struct vcpu *v = arg;
+	unsigned int n;
+
+	return translate_all(v, lin, size, ACCESS_WRITE, regs_cpl(&v->regs), piece, &n, f);
+}
+
+/*
+ * In RAM, aligned: atomic, and at once, for it is the instruction's only write. Across a
+ * cache line or in device memory no bus lock is worth having: an ordinary write.
+ */
+static enum insn_rc bus_cmpxchg(void *arg, u64 lin, void *old, const void *new, unsigned int size,
+				bool *swapped, struct fault *f)
+{
+	struct vcpu *v = arg;
+	enum insn_rc rc;
+	u64 gpa;
+	int r;
+
+	*swapped = true;
+	if (lin & (size - 1))
+		return bus_write(arg, lin, new, size, f);
+	rc = translate(v, lin, ACCESS_WRITE, regs_cpl(&v->regs), &gpa, f);
+	if (rc != INSN_DONE)
+		return rc;
+	r = mem_cmpxchg(v->vm, gpa, old, new, size);
+	if (r == -ENXIO)
+		return log_write(v, gpa, new, size);
+	*swapped = !r;
+	return r < 0 ? INSN_ERROR : INSN_DONE;
+}
+
+/* User space moves the whole batch in one exit; a device in the kernel element by element. */
+static enum insn_rc port_ask(struct vcpu *v, u16 port, unsigned int size, unsigned int count,
+			     u8 direction)
+{
+	v->run->io.direction = direction;
+	v->run->io.size = size;
+	v->run->io.port = port;
+	v->run->io.count = count;
+	v->run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
+	v->insn.wait = GLUE_PORT;
+	return INSN_PENDING;
+}
+
+static enum insn_rc bus_port_in(void *arg, u16 port, void *val, unsigned int size,
+				unsigned int count, struct fault *f)
+{
+	struct vcpu *v = arg;
+	unsigned int i;
+
+	if (v->insn.port_done) {
+		memcpy(val, v->pio_data, size * count);
+		return INSN_DONE;
+	}
+	for (i = 0; i < count; i++)
+		if (iobus_read(v, &v->vm->pio, port, val + i * size, size))
+			break;
+	if (i == count)
+		return INSN_DONE;
+	return port_ask(v, port, size, count, KVM_EXIT_IO_IN);
+}
+
+static enum insn_rc bus_port_out(void *arg, u16 port, const void *val, unsigned int size,
+				 unsigned int count, struct fault *f)
+{
+	struct vcpu *v = arg;
+	unsigned int i;
+
+	if (v->insn.port_done)
+		return INSN_DONE;
+	for (i = 0; i < count; i++)
+		if (iobus_write(v, &v->vm->pio, port, val + i * size, size))
+			break;
+	if (i == count)
+		return INSN_DONE;
+	memcpy(v->pio_data, val, size * count);
+	return port_ask(v, port, size, count, KVM_EXIT_IO_OUT);
+}
+
+static enum insn_rc bus_fpu_get(void *arg, enum insn_bank bank, unsigned int n, void *val,
+				unsigned int size, struct fault *f)
+{
+	if (bank == INSN_BANK_MMX) {
+		fpu_get_mmx(n, val);
+		return INSN_DONE;
+	}
+	return fpu_get_vec(n, val, size) ? INSN_DONE : INSN_UNHANDLED;
+}
+
+static enum insn_rc bus_fpu_set(void *arg, enum insn_bank bank, unsigned int n, const void *val,
+				unsigned int size, bool zero_upper, struct fault *f)
+{
+	if (bank == INSN_BANK_MMX) {
+		fpu_set_mmx(n, *(const u64 *)val);
+		return INSN_DONE;
+	}
+	return fpu_set_vec(n, val, size, zero_upper) ? INSN_DONE : INSN_UNHANDLED;
+}
+
+static const struct insn_bus bus = {
+	.read = bus_read,
+	.write = bus_write,
+	.cmpxchg = bus_cmpxchg,
+	.check_write = bus_check_write,
+	.read_system = bus_read_system,
+	.port_in = bus_port_in,
+	.port_out = bus_port_out,
+	.fpu_get = bus_fpu_get,
+	.fpu_set = bus_fpu_set,
+};
+
+/* Fetching */
+
+static enum verdict raise(struct vcpu *v, const struct fault *f)
+{
+	event_raise(v, f);
+	return RESUME;
+}
+
+/* Bytes from RIP to the end of @n or of the page; their number in *@got. */
+static enum insn_rc fetch(struct vcpu *v, u64 rip, u8 *bytes, unsigned int n, unsigned int *got,
+			  struct fault *f)
+{
+	const struct regs *r = &v->regs;
+	const struct seg *cs = &r->seg[SEG_CS];
+	u64 lin = rip, gpa;
+	enum insn_rc rc;
+
+	if (!(cs->attr & SEG_L) || !(r->efer & EFER_LMA)) {
+		if (rip > cs->limit) {
+			*f = (struct fault){ .vector = X86_TRAP_GP, .has_error = true };
+			return INSN_FAULT;
+		}
+		n = min_t(u64, n, (u64)cs->limit - rip + 1);
+		lin = (u32)(cs->base + rip);
+	}
+	*got = min_t(unsigned int, n, PAGE_SIZE - offset_in_page(lin));
+	rc = translate(v, lin, ACCESS_FETCH, regs_cpl(r), &gpa, f);
+	if (rc != INSN_DONE)
+		return rc;
+	return mem_read(v->vm, gpa, bytes, *got) ? INSN_UNHANDLED : INSN_DONE;
+}
+
+/* User space's report: KVM's layout, then our own facts. */
+static enum verdict report_failure(struct vcpu *v, const struct x86_insn *insn, unsigned int got,
+				   u64 gpa, const char *why)
+{
+	struct kvm_run *run = v->run;
+	const struct regs *r = regs_get(v, G_IP | G_CODE);
+
+	pr_info_ratelimited("vitro: vcpu %u cannot emulate at rip %#llx, gpa %#llx (%s): %*ph\n",
+			    v->id, r->rip, gpa, why, got, insn->bytes);
+	if (regs_cpl(r))
+		return inject_ud(v);
+
+	run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
+	run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+	run->emulation_failure.ndata = 6;
+	run->emulation_failure.flags = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
+	run->emulation_failure.insn_size = got;
+	memcpy(run->emulation_failure.insn_bytes, insn->bytes, got);
+	run->internal.data[4] = gpa;
+	run->internal.data[5] = r->rip;
+	return to_user(v, KVM_EXIT_INTERNAL_ERROR);
+}
+
+/* Fetch and decode at RIP. false: *@out is the verdict. */
+static bool fetch_decode(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, enum verdict *out)
+{
+	const struct regs *r = regs_get(v, G_IP | G_CR | G_CODE);
+	enum insn_mode mode = insn_mode_of(r);
+	enum insn_status status;
+	unsigned int got, more;
+	u8 bytes[INSN_MAX_LEN];
+	struct fault f;
+	enum insn_rc rc;
+
+	rc = fetch(v, r->rip, bytes, sizeof(bytes), &got, &f);
+	status = INSN_SHORT;
+	if (rc == INSN_DONE)
+		status = insn_decode(insn, bytes, got, mode);
+	if (rc == INSN_DONE && status == INSN_SHORT) {
+		rc = fetch(v, r->rip + got, bytes + got, sizeof(bytes) - got, &more, &f);
+		if (rc == INSN_DONE)
+			status = insn_decode(insn, bytes, got + more, mode);
+	}
+
+	if (rc == INSN_DONE && status == INSN_OK)
+		return true;
+	if (rc == INSN_FAULT) {
+		*out = raise(v, &f);
+	} else if (rc != INSN_DONE) {
+		memset(insn->bytes, 0, sizeof(insn->bytes));
+		*out = report_failure(v, insn, 0, why_gpa, "code outside of memory");
+	} else {
+		*out = status == INSN_UNDEFINED ? inject_ud(v) : inject_gp(v, 0);
+	}
+	return false;
+}
+
+/* What the instruction of an exit must be; another one: a different vCPU has rewritten it. */
+struct expected {
+	u8 len;
+	u8 bytes[3];
+};
+
+static const struct expected expected[NR_EXIT_KINDS] = {
+	[EXIT_CPUID]	= { 2, { 0x0f, 0xa2 } },
+	[EXIT_RDMSR]	= { 2, { 0x0f, 0x32 } },
+	[EXIT_WRMSR]	= { 2, { 0x0f, 0x30 } },
+	[EXIT_HLT]	= { 1, { 0xf4 } },
+	[EXIT_XSETBV]	= { 3, { 0x0f, 0x01, 0xd1 } },
+};
+
+unsigned int glue_insn_len(struct vcpu *v, enum exit_kind kind, enum verdict *out)
+{
+	const struct expected *x = &expected[kind];
+	const struct regs *r = regs_get(v, G_IP | G_CR | G_CODE);
+	struct x86_insn insn;
+	unsigned int got;
+	struct fault f;
+	u8 bytes[4];
+
+	/* Nearly always there are no prefixes: a look at the bytes is enough. */
+	if (x->len && fetch(v, r->rip, bytes, x->len, &got, &f) == INSN_DONE && got == x->len &&
+	    !memcmp(bytes, x->bytes, x->len))
+		return x->len;
+
+	if (!fetch_decode(v, &insn, ~0ULL, out))
+		return 0;
+	if (x->len && memcmp(&insn.bytes[insn.len - x->len], x->bytes, x->len)) {
+		*out = RESUME;
+		return 0;
+	}
+	return insn.len;
+}
+
+static bool is_0f(const struct x86_insn *insn, u8 opcode)
+{
+	return insn->map == INSN_MAP_0F && insn->enc == INSN_ENC_LEGACY && insn->opcode == opcode;
+}
+
+/* LMSW: the operand's low word, from a register or memory. */
+static bool lmsw_operand(struct vcpu *v, const struct x86_insn *insn, u16 *msw, enum verdict *out)
+{
+	const struct regs *r = regs_get(v, G_GPR | G_IP | G_CR | G_CODE | G_SEG);
+	struct fault f;
+	u64 lin;
+
+	if (!insn->is_mem) {
+		*msw = r->gpr[insn->rm];
+		return true;
+	}
+	v->insn.cursor = 0;
+	v->insn.nr_log = 0;
+	if (insn_linear(insn, r, false, 2, &lin, &f) == INSN_DONE) {
+		switch (bus_read(v, lin, msw, 2, false, &f)) {
+		case INSN_DONE:
+			return true;
+		case INSN_FAULT:
+			break;
+		default:
+			v->insn.wait = GLUE_NOTHING;
+			*out = report_failure(v, insn, insn->len, ~0ULL, "LMSW from a device");
+			return false;
+		}
+	}
+	*out = raise(v, &f);
+	return false;
+}
+
+static bool complete_cr(struct vcpu *v, const struct x86_insn *insn, struct vm_exit *e,
+			enum verdict *out)
+{
+	u16 msw;
+
+	e->cr.has_value = false;
+	if (is_0f(insn, 0x20) || is_0f(insn, 0x22)) {
+		e->cr.nr = insn_cr(insn);
+		e->cr.write = insn->opcode == 0x22;
+		e->cr.gpr = insn->rm;
+		return true;
+	}
+	if (is_0f(insn, 0x06)) {
+		e->cr.value = regs_get(v, G_CR)->cr0 & ~X86_CR0_TS;
+	} else if (is_0f(insn, 0x01) && (insn->modrm >> 3 & 7) == 6) {
+		if (!lmsw_operand(v, insn, &msw, out))
+			return false;
+		e->cr.value = cr0_lmsw(regs_get(v, G_CR)->cr0, msw);
+	} else {
+		*out = RESUME;	/* rewritten by another vCPU: let it run */
+		return false;
+	}
+	e->cr.nr = 0;
+	e->cr.write = true;
+	e->cr.has_value = true;
+	return true;
+}
+
+bool glue_complete_exit(struct vcpu *v, struct vm_exit *e, enum verdict *out)
+{
+	struct x86_insn insn;
+
+	if (!fetch_decode(v, &insn, ~0ULL, out))
+		return false;
+	e->insn_len = insn.len;
+	if (e->kind == EXIT_CR)
+		return complete_cr(v, &insn, e, out);
+
+	if (e->kind == EXIT_DR && (is_0f(&insn, 0x21) || is_0f(&insn, 0x23))) {
+		e->dr.nr = insn.reg;
+		e->dr.write = insn.opcode == 0x23;
+		e->dr.gpr = insn.rm;
+		return true;
+	}
+	*out = RESUME;
+	return false;
+}
+
+/* Running */
+
+static enum verdict ask_mmio(struct vcpu *v, const struct glue_access *a)
+{
+	struct kvm_run *run = v->run;
+
+	run->mmio.phys_addr = a->gpa;
+	memset(run->mmio.data, 0, sizeof(run->mmio.data));
+	memcpy(run->mmio.data, a->data, a->len);
+	run->mmio.len = a->len;
+	run->mmio.is_write = a->write;
+	return to_user(v, KVM_EXIT_MMIO);
+}
+
+/* The writes of a finished instruction, from log entry @i on. RESUME: all done. */
+static enum verdict commit_writes(struct vcpu *v, unsigned int i)
+{
+	struct insn_glue *g = &v->insn;
+	int r;
+
+	for (; i < g->cursor; i++) {
+		const struct glue_access *a = &g->log[i];
+
+		if (!a->write)
+			continue;
+		r = mem_write(v->vm, a->gpa, a->data, a->len);
+		if (!r || (r == -ENXIO && device_write(v, a->gpa, a->data, a->len)))
+			continue;
+		if (r != -ENXIO)
+			return to_errno(v, -EFAULT);
+		g->asked = i;
+		g->wait = GLUE_WRITE;
+		v->io.kind = IO_INSN;
+		return ask_mmio(v, a);
+	}
+	return RESUME;
+}
+
+static enum verdict pending(struct vcpu *v)
+{
+	v->io.kind = IO_INSN;
+	if (v->insn.wait == GLUE_READ)
+		return ask_mmio(v, &v->insn.log[v->insn.asked]);
+	return to_user(v, KVM_EXIT_IO);	/* GLUE_PORT: kvm_run is filled */
+}
+
+static void log_clear(struct insn_glue *g)
+{
+	g->cursor = 0;
+	g->nr_log = 0;
+	g->port_done = false;
+	g->wait = GLUE_NOTHING;
+}
+
+/* TF was set when the instruction began: a trap follows it. */
+static enum verdict single_step(struct vcpu *v, u64 rflags)
+{
+	struct fault f = { .vector = X86_TRAP_DB };
+
+	if (!(rflags & X86_EFLAGS_TF))
+		return RESUME;
+	regs_put(v, G_DR)->dr6 |= DR6_BS;
+	return raise(v, &f);
+}
+
+/* One run of the kept instruction. *@more: a repeated one has elements left. */
+static enum verdict run_once(struct vcpu *v, bool *more)
+{
+	struct insn_glue *g = &v->insn;
+	struct regs copy = v->regs;
+	u64 rflags = copy.rflags;
+	enum verdict verdict;
+	struct fault f;
+
+	*more = false;
+	g->cursor = 0;
+	switch (insn_execute(&g->insn, &copy, &bus, v, &f)) {
+	case INSN_DONE:
+		break;
+	case INSN_FAULT:
+		log_clear(g);
+		return raise(v, &f);
+	case INSN_PENDING:
+		return pending(v);
+	case INSN_ERROR:
+		log_clear(g);
+		return to_errno(v, -EFAULT);
+	case INSN_UNHANDLED:
+	default:
+		log_clear(g);
+		return report_failure(v, &g->insn, g->insn.len, g->gpa, insn_name(&g->insn));
+	}
+
+	g->advanced = copy.rip != v->regs.rip;
+	v->regs = copy;
+	v->regs.dirty |= G_GPR | G_IP;
+	verdict = commit_writes(v, 0);
+	if (verdict == USER)
+		return verdict;
+	log_clear(g);
+	*more = !g->advanced;
+	return g->advanced ? single_step(v, rflags) : RESUME;
+}
+
+static enum verdict run_insn(struct vcpu *v)
+{
+	enum verdict verdict;
+	unsigned int n;
+	bool more;
+
+	for (n = 0; n < REP_BURST; n++) {
+		verdict = run_once(v, &more);
+		if (!more)
+			return verdict;
+		/* Interrupts and signals are taken between elements; then it faults again. */
+		if (READ_ONCE(v->mailbox.requests) || signal_pending(current) || need_resched())
+			break;
+	}
+	return RESUME;
+}
+
+enum verdict glue_emulate(struct vcpu *v, u64 gpa)
+{
+	struct insn_glue *g = &v->insn;
+	enum verdict verdict;
+
+	regs_get(v, G_ALL);
+	log_clear(g);
+	g->gpa = gpa;
+	if (!fetch_decode(v, &g->insn, gpa, &verdict))
+		return verdict;
+	g->rip = v->regs.rip;
+	return run_insn(v);
+}
+
+enum verdict glue_resume(struct vcpu *v)
+{
+	struct insn_glue *g = &v->insn;
+	u8 wait = g->wait;
+	enum verdict verdict;
+
+	g->wait = GLUE_NOTHING;
+	if (wait == GLUE_WRITE) {
+		verdict = commit_writes(v, g->asked + 1);
+		if (verdict == USER)
+			return verdict;
+		log_clear(g);
+		return RESUME;
+	}
+
+	regs_get(v, G_ALL);
+	/* User space has moved the vCPU elsewhere: its answer has no taker. */
+	if (v->regs.rip != g->rip) {
+		log_clear(g);
+		return RESUME;
+	}
+	if (wait == GLUE_READ) {
+		memcpy(g->log[g->asked].data, v->run->mmio.data, g->log[g->asked].len);
+		g->log[g->asked].done = true;
+	} else {
+		g->port_done = true;
+	}
+	return run_insn(v);
+}

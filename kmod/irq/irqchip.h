@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * irqchip.h - the VM's interrupt devices around their models: PIC, IOAPIC, PIT, GSI
+ * routes, and messages to the vCPUs' local APICs.
+ *
+ * Wrappers take irqchip->lock (a raw spinlock, leaf, any context), call the pure model,
+ * unlock, and apply the effects it returned. GSI routes are read under vm->srcu.
+ */
+#ifndef VITRO_IRQ_IRQCHIP_H
+#define VITRO_IRQ_IRQCHIP_H
+
+#include <linux/kvm.h>
+#include <linux/types.h>
+
+#include "apic_msg.h"
+
+struct vm;
+struct vcpu;
+struct irqchip;
+
+/* Who drives a pin; the levels of all sources are ORed. */
+enum irq_source { IRQ_SOURCE_USER, IRQ_SOURCE_PIT, IRQ_SOURCE_RESAMPLE, NR_IRQ_SOURCES };
+
+/* vm->mutex held. irqchip_create: -EEXIST, -EINVAL after the first vCPU, -ENOMEM. */
+int irqchip_create(struct vm *vm);
+void irqchip_free(struct vm *vm);	/* with the VM; NULL is fine */
+
+/* KVM_GET_IRQCHIP, KVM_SET_IRQCHIP: -ENXIO without a chip, -EINVAL unknown chip id. */
+int irqchip_get_chip(struct vm *vm, struct kvm_irqchip *chip);
+int irqchip_set_chip(struct vm *vm, const struct kvm_irqchip *chip);
+
+/* KVM_SET_GSI_ROUTING: takes vm->mutex; @entries is a kernel copy. -EINVAL. */
+int irqchip_set_routing(struct vm *vm, const struct kvm_irq_routing_entry *entries, u32 nr,
+			u32 flags);
+
+/* Any context, vm->srcu held. >0 delivered, 0 coalesced, <0 masked or nobody listens. */
+int irqchip_set_line(struct vm *vm, enum irq_source source, u32 gsi, bool level);
+/* KVM_SIGNAL_MSI: >0 delivered, 0 blocked, -EINVAL. */
+int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi);
+/* Deliver one message; @sender: the vCPU whose ICR sent it, or NULL. Any context. >0: accepted. */
+int irqchip_send(struct vm *vm, const struct apic_msg *msg, struct vcpu *sender);
+/* A local APIC saw the EOI of a level-triggered vector. */
+void irqchip_eoi(struct vm *vm, struct vcpu *v, u8 vector);
+
+/* PIC output towards the vCPU that accepts it; any context. */
+bool irqchip_pic_pending(struct vm *vm);
+int irqchip_pic_ack(struct vm *vm);	/* the vector */
+
+/* KVM_CREATE_PIT2: vm->mutex held; -EEXIST, -ENOENT without a chip. GET/SET_PIT2: -ENXIO without a PIT. */
+int pit_create(struct vm *vm, const struct kvm_pit_config *config);
+int pit_get_state(struct vm *vm, struct kvm_pit_state2 *state);
+int pit_set_state(struct vm *vm, const struct kvm_pit_state2 *state);
+int pit_reinject_control(struct vm *vm, const struct kvm_reinject_control *control);
+
+/* irqfd.c, ioeventfd.c: KVM_IRQFD, KVM_IOEVENTFD and their end with the VM. */
+int irqfd_ioctl(struct vm *vm, const struct kvm_irqfd *args);
+void irqfd_release(struct vm *vm);
+int ioeventfd_ioctl(struct vm *vm, const struct kvm_ioeventfd *args);
+void ioeventfd_release(struct vm *vm);
+
+#endif

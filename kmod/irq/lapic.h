@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * lapic.h - one vCPU's local APIC: the model (vlapic.h), its timer, its way to the bus.
+ *
+ * All of it belongs to the thread that holds vcpu->mutex. Other threads only post into
+ * vcpu->mailbox (lapic_post()) and kick.
+ */
+#ifndef VITRO_IRQ_LAPIC_H
+#define VITRO_IRQ_LAPIC_H
+
+#include <linux/hrtimer.h>
+#include <linux/kvm.h>
+
+#include "vlapic.h"
+
+struct vcpu;
+
+struct lapic {
+	struct vlapic model;
+	struct apic_id dest;	/* what senders match against; its thread writes, any reads */
+	struct hrtimer timer;	/* expiry: REQ_TIMER and kick */
+	bool accepts_pic;	/* cached vlapic_accepts_pic(); any thread reads */
+};
+
+int lapic_create(struct vcpu *v);	/* no-op without vm->irqchip; -ENOMEM */
+void lapic_free(struct vcpu *v);
+void lapic_reset(struct vcpu *v, bool init);
+void lapic_model_changed(struct vcpu *v);	/* CPUID: TSC-deadline mode */
+
+/* KVM_GET_LAPIC, KVM_SET_LAPIC; -EINVAL without one. */
+int lapic_get_state(struct vcpu *v, struct kvm_lapic_state *state);
+int lapic_set_state(struct vcpu *v, const struct kvm_lapic_state *state);
+
+/* Any context: put a vector into @v's mailbox and kick it. */
+void lapic_post(struct vcpu *v, u8 vector, bool level);
+
+/*
+ * Its own thread, once before each entry. irq_pending(): move posted vectors into IRR;
+ * is there a vector (local APIC or PIC) that priority lets through? irq_take(): acknowledge it and
+ * return it, or -1. irq_tpr_blocked(): one waits for a lower CR8.
+ */
+bool irq_pending(struct vcpu *v);
+int irq_take(struct vcpu *v);
+bool irq_tpr_blocked(struct vcpu *v);
+
+u8 lapic_cr8(struct vcpu *v);		/* 0 without a local APIC: vcpu->run->cr8 rules then */
+void lapic_set_cr8(struct vcpu *v, u8 cr8);
+
+void lapic_timer_serve(struct vcpu *v);	/* REQ_TIMER */
+
+/* true: the access was this APIC's page and is done. */
+bool lapic_mmio_read(struct vcpu *v, u64 gpa, void *val, unsigned int len);
+bool lapic_mmio_write(struct vcpu *v, u64 gpa, const void *val, unsigned int len);
+
+/* x2APIC range, APIC_BASE, TSC_DEADLINE. 0, or -EINVAL: #GP. */
+int lapic_msr_read(struct vcpu *v, u32 msr, u64 *val);
+int lapic_msr_write(struct vcpu *v, u32 msr, u64 val);
+u64 lapic_get_base(struct vcpu *v);
+int lapic_set_base(struct vcpu *v, u64 base, bool host);
+u64 lapic_get_deadline(struct vcpu *v);
+void lapic_set_deadline(struct vcpu *v, u64 tsc);
+
+#endif

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * main.c - load and unload: pick the backend, claim the device nodes.
+ *
+ * Nothing is switched on here: virtualization waits for the first VM. A VM's files hold
+ * the module, so it cannot be unloaded under one.
+ */
+#include <linux/module.h>
+
+#include "api/api.h"
+#include "host/host.h"
+
+static int __init vitro_init(void)
+{
+	int r = host_init();
+
+	if (r)
+		return r;
+	r = api_register();
+	if (r)
+		host_exit();
+	return r;
+}
+
+static void __exit vitro_exit(void)
+{
+	api_unregister();
+	host_exit();
+}
+
+module_init(vitro_init);
+module_exit(vitro_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Vitro: a hypervisor to see through, with the KVM ABI");

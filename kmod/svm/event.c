@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * event.c - events into the guest by EVENTINJ, and the windows for those that wait.
+ *
+ * SVM without vNMI does not know when an NMI handler ends, so IRET is trapped while
+ * one runs, and if another NMI waits the IRET itself is single-stepped. An interrupt
+ * window is a virtual interrupt that is intercepted before it is delivered.
+ *
+ * APM "Secure Virtual Machine": "Event Injection", "Interrupt and Local APIC Support".
+ */
+#include <asm/processor-flags.h>
+
+#include "svm.h"
+
+static const u32 inject_type[] = {
+	[EVENT_EXCEPTION]	= SVM_EVTINJ_TYPE_EXEPT,
+	[EVENT_SOFT_EXCEPTION]	= SVM_EVTINJ_TYPE_EXEPT,
+	[EVENT_NMI]		= SVM_EVTINJ_TYPE_NMI,
+	[EVENT_IRQ]		= SVM_EVTINJ_TYPE_INTR,
+	[EVENT_SOFT_IRQ]	= SVM_EVTINJ_TYPE_SOFT,
+};
+
+void svm_inject(struct vcpu *v, const struct event *ev)
+{
+	struct vmcb_control_area *c = &v->svm->vmcb->control;
+
+	c->event_inj = ev->vector | inject_type[ev->type] | SVM_EVTINJ_VALID |
+		       (ev->has_error ? SVM_EVTINJ_VALID_ERR : 0);
+	c->event_inj_err = ev->error;
+	if (ev->type == EVENT_NMI)
+		svm_set_nmi_masked(v, true);
+}
+
+/*
+ * INT n, INT3 and INTO that were cut off are not taken up again: RIP still points at
+ * them, so the guest executes them once more.
+ */
+static void reclaim_info(u32 info, u32 error, struct event *ev)
+{
+	ev->type = EVENT_NONE;
+	if (!(info & SVM_EXITINTINFO_VALID))
+		return;
+	ev->vector = info & SVM_EXITINTINFO_VEC_MASK;
+	ev->has_error = info & SVM_EXITINTINFO_VALID_ERR;
+	ev->error = error;
+	ev->insn_len = 0;
+
+	switch (info & SVM_EXITINTINFO_TYPE_MASK) {
+	case SVM_EXITINTINFO_TYPE_INTR:
+		ev->type = EVENT_IRQ;
+		break;
+	case SVM_EXITINTINFO_TYPE_NMI:
+		ev->type = EVENT_NMI;
+		break;
+	case SVM_EXITINTINFO_TYPE_EXEPT:
+		if (ev->vector != X86_TRAP_BP && ev->vector != X86_TRAP_OF)
+			ev->type = EVENT_EXCEPTION;
+		break;
+	}
+}
+
+void svm_reclaim(struct vcpu *v, struct event *ev)
+{
+	struct vmcb_control_area *c = &v->svm->vmcb->control;
+
+	if (c->event_inj & SVM_EVTINJ_VALID)	/* the entry never happened */
+		reclaim_info(c->event_inj, c->event_inj_err, ev);
+	else
+		reclaim_info(c->exit_int_info, c->exit_int_info_err, ev);
+	c->event_inj = 0;
+	c->exit_int_info = 0;
+	if (ev->type == EVENT_NMI)
+		svm_set_nmi_masked(v, false);
+}
+
+bool svm_nmi_blocked(struct vcpu *v)
+{
+	return v->svm->nmi_phase != NMI_OPEN || v->regs.shadow;
+}
+
+void svm_set_nmi_masked(struct vcpu *v, bool masked)
+{
+	v->svm->nmi_phase = masked ? NMI_UNTIL_IRET : NMI_OPEN;
+	svm_intercept(v->svm->vmcb, INTERCEPT_IRET, masked);
+}
+
+/* Let the guest take one step with TF set, to look again after it. */
+static void step_begin(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->svm;
+
+	if (s->stepping)
+		return;
+	s->stepping = true;
+	s->step_tf = v->regs.rflags & X86_EFLAGS_TF;
+	s->vmcb->control.intercepts[INTERCEPT_EXCEPTION] |= BIT(X86_TRAP_DB);
+}
+
+static void step_end(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->svm;
+
+	s->stepping = false;
+	s->vmcb->control.intercepts[INTERCEPT_EXCEPTION] = s->exceptions;
+}
+
+void svm_open_window(struct vcpu *v, u32 which)
+{
+	struct vmcb *vmcb = v->svm->vmcb;
+	bool irq = which & WINDOW_IRQ;
+
+	/* Priority 15 and "ignore TPR": the window opens by IF and shadow alone. */
+	svm_intercept(vmcb, INTERCEPT_VINTR, irq);
+	vmcb->control.int_ctl &= ~V_IRQ_INJECTION_BITS_MASK;
+	if (irq)
+		vmcb->control.int_ctl |= V_IRQ_MASK | V_IGN_TPR_MASK | V_INTR_PRIO_MASK;
+
+	/*
+	 * A CR8 write is trapped too while V_IRQ is set: which of the two comes first is
+	 * not for the hardware to sort out, and not every emulated one can.
+	 */
+	svm_intercept(vmcb, INTERCEPT_CR8_WRITE, which & (WINDOW_TPR | WINDOW_IRQ));
+
+	/* With IRET trapped the window opens there; else step over the shadow or the IRET. */
+	if ((which & WINDOW_NMI) && v->svm->nmi_phase != NMI_UNTIL_IRET)
+		step_begin(v);
+	vmcb->control.clean = 0;
+}
+
+/* After each exit: has an IRET that ends an NMI been passed? Hide our TF. */
+void svm_note_exit(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->svm;
+
+	if (unlikely(s->nmi_phase == NMI_IRET) && v->regs.rip != s->iret_rip)
+		s->nmi_phase = NMI_OPEN;
+	if (unlikely(s->stepping))
+		v->regs.rflags = (v->regs.rflags & ~X86_EFLAGS_TF) |
+				 (s->step_tf ? X86_EFLAGS_TF : 0);
+}
+
+/* The handler of an NMI ends; its IRET is let go. */
+enum verdict svm_exit_iret(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->svm;
+
+	svm_intercept(s->vmcb, INTERCEPT_IRET, false);
+	s->nmi_phase = NMI_IRET;
+	s->iret_rip = v->regs.rip;
+	vcpu_request(v, REQ_IRQ);
+	return RESUME;
+}
+
+/* A #DB: was it our own step? The guest's own comes on top if it had set TF itself. */
+bool svm_exit_step(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->svm;
+
+	if (!s->stepping)
+		return false;
+	step_end(v);
+	vcpu_request(v, REQ_IRQ);
+	return !s->step_tf;
+}

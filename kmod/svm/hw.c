@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * hw.c - SVM on and off, CPU by CPU, and the address space ids (ASIDs).
+ *
+ * host/host.c calls on and off while the first VM appears and after the last is gone.
+ * An ASID tags TLB entries. A vCPU gets a new one when it moves to another CPU or asks
+ * for a flush; when a CPU has handed out all, it flushes once and starts a generation.
+ *
+ * APM "Secure Virtual Machine": "Enabling SVM", "TLB Control".
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <asm/cpufeature.h>
+#include <asm/mem_encrypt.h>
+#include <asm/msr.h>
+
+#include "../cpu/host_caps.h"
+#include "svm.h"
+
+DEFINE_PER_CPU(struct svm_cpu, svm_cpus);
+
+struct svm_features svm_has;
+u64 svm_iopm_pa, svm_msrpm_pa;
+
+static void *iopm, *msrpm;
+
+/* Two bits a port for 64K ports and the bytes a wide access at the end needs. */
+#define IOPM_ORDER	2
+/* Two bits (read, write) an MSR, in three ranges of 8K MSRs, 2 KiB each. */
+#define MSRPM_ORDER	1
+
+/* Allowed: what VMLOAD and VMSAVE switch with the guest. Trapped: all other MSRs. */
+static const u32 msr_allowed[] = {
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+};
+
+static void msrpm_allow(u32 msr)
+{
+	u32 range = msr >= 0xc0010000 ? 2 : msr >= 0xc0000000 ? 1 : 0;
+	u32 bit = range * 0x4000 + (msr & 0x1fff) * 2;
+
+	clear_bit(bit, msrpm);
+	clear_bit(bit + 1, msrpm);
+}
+
+bool svm_supported(void)
+{
+	u64 vm_cr;
+
+	if (!boot_cpu_has(X86_FEATURE_SVM) || !boot_cpu_has(X86_FEATURE_NPT))
+		return false;
+	return !rdmsrl_safe(MSR_VM_CR, &vm_cr) && !(vm_cr & BIT(SVM_VM_CR_SVM_DISABLE));
+}
+
+static void free_cpus(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct svm_cpu *c = per_cpu_ptr(&svm_cpus, cpu);
+
+		free_page((unsigned long)c->host);
+		free_page((unsigned long)c->hsave);
+		c->host = NULL;
+		c->hsave = NULL;
+	}
+}
+
+void svm_teardown(void)
+{
+	free_cpus();
+	free_pages((unsigned long)iopm, IOPM_ORDER);
+	free_pages((unsigned long)msrpm, MSRPM_ORDER);
+	iopm = NULL;
+	msrpm = NULL;
+}
+
+static int alloc_cpus(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct svm_cpu *c = per_cpu_ptr(&svm_cpus, cpu);
+
+		c->host = (void *)get_zeroed_page(GFP_KERNEL);
+		c->hsave = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!c->host || !c->hsave)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int svm_setup(struct host_caps *caps)
+{
+	unsigned int i;
+
+	iopm = (void *)__get_free_pages(GFP_KERNEL, IOPM_ORDER);
+	msrpm = (void *)__get_free_pages(GFP_KERNEL, MSRPM_ORDER);
+	if (!iopm || !msrpm || alloc_cpus()) {
+		svm_teardown();
+		return -ENOMEM;
+	}
+
+	/* Trapped: every port. */
+	memset(iopm, 0xff, PAGE_SIZE << IOPM_ORDER);
+	memset(msrpm, 0xff, PAGE_SIZE << MSRPM_ORDER);
+	for (i = 0; i < ARRAY_SIZE(msr_allowed); i++)
+		msrpm_allow(msr_allowed[i]);
+	svm_iopm_pa = __sme_set(__pa(iopm));
+	svm_msrpm_pa = __sme_set(__pa(msrpm));
+
+	svm_has.next_rip = boot_cpu_has(X86_FEATURE_NRIPS);
+	svm_has.flush_by_asid = boot_cpu_has(X86_FEATURE_FLUSHBYASID);
+	svm_has.decode_assists = boot_cpu_has(X86_FEATURE_DECODEASSISTS);
+	svm_has.pause_filter = boot_cpu_has(X86_FEATURE_PAUSEFILTER);
+	svm_has.asids = cpuid_ebx(SVM_CPUID_FUNC);
+
+	caps->tdp = true;
+	caps->tdp_levels = pgtable_l5_enabled() ? 5 : 4;
+	return 0;
+}
+
+int svm_cpu_on(void)
+{
+	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
+	u64 efer;
+
+	rdmsrl(MSR_EFER, efer);
+	if (efer & EFER_SVME)
+		return -EBUSY;
+
+	wrmsrl(MSR_EFER, efer | EFER_SVME);
+	wrmsrl(MSR_VM_HSAVE_PA, __sme_set(__pa(c->hsave)));
+
+	/* ASID 0 is the host's. A new generation: nothing of an earlier run is trusted. */
+	c->asid_generation++;
+	c->max_asid = svm_has.asids - 1;
+	c->next_asid = c->max_asid + 1;
+	return 0;
+}
+
+void svm_cpu_off(void)
+{
+	u64 efer;
+
+	wrmsrl(MSR_VM_HSAVE_PA, 0);
+	rdmsrl(MSR_EFER, efer);
+	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
+}
+
+/**
+ * svm_asid_assign() - give a vCPU an ASID of this CPU that nobody has used yet
+ * @s: the vCPU; preemption off
+ */
+void svm_asid_assign(struct svm_vcpu *s)
+{
+	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
+	struct vmcb_control_area *ctl = &s->vmcb->control;
+
+	if (c->next_asid > c->max_asid) {
+		c->asid_generation++;
+		c->next_asid = 1;
+		ctl->tlb_ctl = TLB_CONTROL_FLUSH_ALL_ASID;
+	}
+	s->asid_generation = c->asid_generation;
+	ctl->asid = c->next_asid++;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * svm.h - the SVM backend's own structures; nobody outside svm/ includes this.
+ *
+ * One VMCB a vCPU. Everything here belongs to the thread that holds vcpu->mutex,
+ * struct svm_cpu to its CPU with preemption off.
+ */
+#ifndef VITRO_SVM_SVM_H
+#define VITRO_SVM_SVM_H
+
+#include <linux/percpu-defs.h>
+#include <asm/svm.h>
+
+#include "../core/vcpu.h"
+
+static_assert(offsetof(struct vmcb, save) == 0x400);
+static_assert(offsetof(struct vmcb_control_area, event_inj) == 0xa8);
+static_assert(offsetof(struct vmcb_control_area, next_rip) == 0xc8);
+static_assert(offsetof(struct vmcb_save_area, rip) == 0x178);
+static_assert(offsetof(struct vmcb_save_area, rax) == 0x1f8);
+
+/* Where an NMI's end stands: the hardware has no mask of its own, so IRET is trapped. */
+enum nmi_phase {
+	NMI_OPEN,
+	NMI_UNTIL_IRET,		/* trapped: IRET */
+	NMI_IRET,		/* the IRET at iret_rip has been let go, not yet seen done */
+};
+
+struct svm_vcpu {
+	struct vmcb *vmcb;	/* one page */
+	u64 vmcb_pa;
+	u64 asid_generation;	/* of the CPU it holds an ASID of; 0: needs one */
+	u64 iret_rip;
+	u64 cr0_cache;		/* CR0.CD and CR0.NW as the guest set them: not passed on */
+	u32 exceptions;		/* the policy's, without those svm/event.c adds */
+	u8 nmi_phase;		/* enum nmi_phase */
+	bool stepping;		/* TF is ours, to see an NMI window open */
+	bool step_tf;		/* what the guest's TF was then */
+};
+
+/* A CPU's part: who owns which ASID, and the host's state across VMRUN. */
+struct svm_cpu {
+	u64 asid_generation;
+	u32 next_asid, max_asid;
+	struct vmcb *host;	/* VMSAVE area of the host's FS, GS, TR, LDTR and MSRs */
+	void *hsave;		/* what VM_HSAVE_PA points at; the CPU's own */
+};
+
+DECLARE_PER_CPU(struct svm_cpu, svm_cpus);
+
+/* What this CPU's SVM has beyond the baseline; constant after setup. */
+struct svm_features {
+	bool next_rip, flush_by_asid, pause_filter, decode_assists;
+	u32 asids;
+};
+
+extern struct svm_features svm_has;
+extern u64 svm_iopm_pa, svm_msrpm_pa;
+
+static inline void svm_intercept(struct vmcb *vmcb, int bit, bool on)
+{
+	if (on)
+		vmcb->control.intercepts[bit / 32] |= BIT(bit % 32);
+	else
+		vmcb->control.intercepts[bit / 32] &= ~BIT(bit % 32);
+}
+
+/* enter.S; global interrupts off (CLGI). @gpr: regs.gpr. */
+void svm_vmrun(u64 vmcb_pa, u64 *gpr, u64 host_pa);
+
+/* hw.c */
+bool svm_supported(void);
+int svm_setup(struct host_caps *caps);
+void svm_teardown(void);
+int svm_cpu_on(void);
+void svm_cpu_off(void);
+void svm_asid_assign(struct svm_vcpu *s);
+
+/* run.c */
+int svm_vm_init(struct vm *vm);
+void svm_vm_free(struct vm *vm);
+int svm_vcpu_init(struct vcpu *v);
+void svm_vcpu_free(struct vcpu *v);
+void svm_load(struct vcpu *v, int cpu);
+void svm_put(struct vcpu *v);
+void svm_enter(struct vcpu *v);
+void svm_exit_irqoff(struct vcpu *v);
+
+/* state.c */
+void svm_fetch(struct vcpu *v, u32 groups);
+void svm_flush(struct vcpu *v, u32 groups);
+void svm_fetch_exit(struct vcpu *v);
+void svm_flush_entry(struct vcpu *v);
+
+/* policy.c */
+void svm_policy_init(struct svm_vcpu *s);
+void svm_apply_policy(struct vcpu *v);
+void svm_set_tsc_offset(struct vcpu *v, u64 offset);
+void svm_flush_tlb(struct vcpu *v);
+
+/* decode.c */
+void svm_decode_exit(struct vcpu *v, struct vm_exit *e);
+enum verdict svm_private_exit(struct vcpu *v, struct vm_exit *e);
+
+/* event.c */
+bool svm_nmi_blocked(struct vcpu *v);
+void svm_set_nmi_masked(struct vcpu *v, bool masked);
+void svm_inject(struct vcpu *v, const struct event *ev);
+void svm_reclaim(struct vcpu *v, struct event *ev);
+void svm_open_window(struct vcpu *v, u32 which);
+void svm_note_exit(struct vcpu *v);
+enum verdict svm_exit_iret(struct vcpu *v);
+bool svm_exit_step(struct vcpu *v);
+
+#endif
