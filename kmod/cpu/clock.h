@@ -82,8 +82,10 @@ u64 tsc_scale(u64 tsc, u64 ratio, u8 frac_bits);
 /* The offset (added after scaling) that makes the guest read @wanted now. */
 u64 tsc_offset(u64 host_tsc, u64 wanted, u64 ratio, u8 frac_bits);
 
-/* How many host ticks, or ns, from now until the guest's TSC has moved on. */
+/* Host ticks that pass while the guest's TSC counts @guest_ticks. */
 u64 tsc_unscale(u64 guest_ticks, u64 ratio, u8 frac_bits);
+
+/* Ticks and time; what does not fit into 64 bits is ~0. */
 u64 tsc_to_ns(u64 ticks, u32 khz);
 u64 tsc_from_ns(u64 ns, u32 khz);
 

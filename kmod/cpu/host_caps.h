@@ -3,8 +3,9 @@
  * host_caps.h - what the host's CPU, its kernel and our backend can give.
  *
  * host/host.c and the backend's setup fill one of these when the module is
- * loaded, cpuid_caps_init() completes it, and it never changes afterwards. The pure rules in this room take it as
- * an argument, so a test can describe any machine.
+ * loaded, cpuid_caps_init() completes it, and it never changes afterwards. The
+ * pure rules in this room take it as an argument, so a test can describe any
+ * machine.
  */
 #ifndef VITRO_CPU_HOST_CAPS_H
 #define VITRO_CPU_HOST_CAPS_H
