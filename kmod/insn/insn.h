@@ -163,7 +163,7 @@ enum insn_bank {
  */
 struct insn_bus {
 	/*
-	 * Read @size (1..64, or up to INSN_IO_BATCH for OUTS) bytes. @rmw: the first
+	 * Read @size bytes: 1..64, or the run that probe() allowed. @rmw: the first
 	 * half of a read-modify-write, so the page must be writable too.
 	 */
 	enum insn_rc (*read)(void *arg, u64 lin, void *val, unsigned int size, bool rmw,
@@ -172,13 +172,17 @@ struct insn_bus {
 			      struct fault *f);
 	/*
 	 * Atomically: if memory holds *@old, store *@new and set *@swapped; if not,
-	 * clear *@swapped and fill *@old. Device memory just takes the write. @size
-	 * is 1, 2, 4, 8 or 16.
+	 * clear *@swapped. Device memory just takes the write. @size is 1, 2, 4, 8, 16.
 	 */
-	enum insn_rc (*cmpxchg)(void *arg, u64 lin, void *old, const void *new,
+	enum insn_rc (*cmpxchg)(void *arg, u64 lin, const void *old, const void *new,
 				unsigned int size, bool *swapped, struct fault *f);
-	/* Would a write of @size bytes fault? Touches nothing. */
-	enum insn_rc (*check_write)(void *arg, u64 lin, unsigned int size, struct fault *f);
+	/*
+	 * Before string I/O: would an access to *@count elements of @size bytes fault?
+	 * Touches nothing. May lower *@count, to 1 for device memory; the elements lie
+	 * in one page unless it is 1.
+	 */
+	enum insn_rc (*probe)(void *arg, u64 lin, unsigned int size, unsigned int *count,
+			      bool write, struct fault *f);
 	/* Read as the CPU reads its own tables: with supervisor rights at any CPL. */
 	enum insn_rc (*read_system)(void *arg, u64 lin, void *val, unsigned int size,
 				    struct fault *f);
@@ -222,7 +226,7 @@ enum insn_rc __must_check insn_execute(const struct x86_insn *insn, struct regs 
  * @insn: a decoded instruction with a memory operand
  * @r: registers; needs groups GPR, IP, CR and SEG
  * @write: the access writes
- * @size: bytes accessed; 0 to check nothing but the address (INVLPG)
+ * @size: bytes accessed; 0 for the address without any check (INVLPG)
  * @lin: the result
  * @f: filled for INSN_FAULT
  */

@@ -21,6 +21,7 @@
  * devices in practice, the others exit decoded.
  */
 #include "optable.h"
+#include "exec.h"
 
 #define MODRM_OF(op)	(OPERAND_KIND(op) >= KIND_E ? OP_MODRM : 0)
 #define IMM_OF(op)	(OPERAND_KIND(op) == KIND_MOFFS ? SZ_ADDR : \
@@ -38,8 +39,8 @@
 
 #define L(name, dst, src, attr)			ROW(name, NULL, dst, src, NO, attr)
 #define L3(name, dst, src, src2, attr)		ROW(name, NULL, dst, src, src2, attr)
-#define X(name, exec, dst, src, attr)		ROW(name, NULL, dst, src, NO, attr)
-#define X3(name, exec, dst, src, src2, attr)	ROW(name, NULL, dst, src, src2, attr)
+#define X(name, exec, dst, src, attr)		ROW(name, exec, dst, src, NO, attr)
+#define X3(name, exec, dst, src, src2, attr)	ROW(name, exec, dst, src, src2, attr)
 
 #define BY_REG(rows)	{ .name = #rows, .step = ROW_BY_REG, .sub = rows, .attr = OP_MODRM }
 #define BY_MOD(rows)	{ .name = #rows, .step = ROW_BY_MOD, .sub = rows, .attr = OP_MODRM }
@@ -233,9 +234,9 @@ static const struct optable_row op_63[2] = {
 	X("movsxd", op_movsx, G_v, E_d, OP_WR),
 };
 
+/* Not an exchange of EAX with itself, which would clear the upper half of RAX. */
 static const struct optable_row op_90[4] = {
-	X("nop", op_xchg, Z_v, A_v, OP_RMW), X("nop", op_xchg, Z_v, A_v, OP_RMW),
-	L("pause", NO, NO, 0), X("nop", op_xchg, Z_v, A_v, OP_RMW),
+	L("nop", NO, NO, 0), L("nop", NO, NO, 0), L("pause", NO, NO, 0), L("nop", NO, NO, 0),
 };
 
 /* The six forms every arithmetic opcode comes in. */
@@ -671,33 +672,33 @@ const struct optable_row optable_3dnow = L("3dnow", P_q, Q_q, 0);
 #define VECI(first, last)	{ first, last, P_ALL, L3("vector", V_x, W_x, I_b, 0) }
 #define MOVE(op, pps, exec, d, s, a)	{ op, op, pps, X("vmov", exec, d, s, OP_OWN | (a)) }
 
-/* The moves VEX and EVEX have in common. */
-#define VECTOR_MOVES								\
-	MOVE(0x10, P_NONE | P_66, op_vec_load, V_x, W_x, 0),			\
-	MOVE(0x10, P_F3, op_vec_load, V_d, W_d, 0),				\
-	MOVE(0x10, P_F2, op_vec_load, V_q, W_q, 0),				\
-	MOVE(0x11, P_NONE | P_66, op_vec_store, W_x, V_x, 0),			\
-	MOVE(0x11, P_F3, op_vec_store, W_d, V_d, 0),				\
-	MOVE(0x11, P_F2, op_vec_store, W_q, V_q, 0),				\
-	MOVE(0x12, P_NONE | P_66, op_vec_load_low, V_q, W_q, 0),		\
-	MOVE(0x13, P_NONE | P_66, op_vec_store, W_q, V_q, OP_MEM),		\
-	MOVE(0x16, P_NONE | P_66, op_vec_load_high, V_q, W_q, 0),		\
-	MOVE(0x17, P_NONE | P_66, op_vec_store_high, W_q, V_q, OP_MEM),		\
-	MOVE(0x28, P_NONE | P_66, op_vec_load, V_x, W_x, OP_ALIGN),		\
-	MOVE(0x29, P_NONE | P_66, op_vec_store, W_x, V_x, OP_ALIGN),		\
-	MOVE(0x2b, P_NONE | P_66, op_vec_store, W_x, V_x, OP_ALIGN | OP_MEM),	\
-	MOVE(0x6e, P_66, op_vec_load, V_y, E_y, 0),				\
-	MOVE(0x6f, P_66, op_vec_load, V_x, W_x, OP_ALIGN),			\
-	MOVE(0x6f, P_F3, op_vec_load, V_x, W_x, 0),				\
-	MOVE(0x7e, P_66, op_vec_store, E_y, V_y, 0),				\
-	MOVE(0x7e, P_F3, op_vec_load, V_q, W_q, 0),				\
-	MOVE(0x7f, P_66, op_vec_store, W_x, V_x, OP_ALIGN),			\
-	MOVE(0x7f, P_F3, op_vec_store, W_x, V_x, 0),				\
-	MOVE(0xd6, P_66, op_vec_store, W_q, V_q, 0),				\
-	MOVE(0xe7, P_66, op_vec_store, W_x, V_x, OP_ALIGN | OP_MEM)
+/* The moves VEX and EVEX have in common; map 0F. */
+static const struct optable_range vector_moves[] = {
+	MOVE(0x10, P_NONE | P_66, op_vec_load, V_x, W_x, 0),
+	MOVE(0x10, P_F3, op_vec_load, V_d, W_d, 0),
+	MOVE(0x10, P_F2, op_vec_load, V_q, W_q, 0),
+	MOVE(0x11, P_NONE | P_66, op_vec_store, W_x, V_x, 0),
+	MOVE(0x11, P_F3, op_vec_store, W_d, V_d, 0),
+	MOVE(0x11, P_F2, op_vec_store, W_q, V_q, 0),
+	MOVE(0x12, P_NONE | P_66, op_vec_load_low, V_q, W_q, 0),
+	MOVE(0x13, P_NONE | P_66, op_vec_store, W_q, V_q, OP_MEM),
+	MOVE(0x16, P_NONE | P_66, op_vec_load_high, V_q, W_q, 0),
+	MOVE(0x17, P_NONE | P_66, op_vec_store_high, W_q, V_q, OP_MEM),
+	MOVE(0x28, P_NONE | P_66, op_vec_load, V_x, W_x, OP_ALIGN),
+	MOVE(0x29, P_NONE | P_66, op_vec_store, W_x, V_x, OP_ALIGN),
+	MOVE(0x2b, P_NONE | P_66, op_vec_store, W_x, V_x, OP_ALIGN | OP_MEM),
+	MOVE(0x6e, P_66, op_vec_load, V_y, E_y, 0),
+	MOVE(0x6f, P_66, op_vec_load, V_x, W_x, OP_ALIGN),
+	MOVE(0x6f, P_F3, op_vec_load, V_x, W_x, 0),
+	MOVE(0x7e, P_66, op_vec_store, E_y, V_y, 0),
+	MOVE(0x7e, P_F3, op_vec_load, V_q, W_q, 0),
+	MOVE(0x7f, P_66, op_vec_store, W_x, V_x, OP_ALIGN),
+	MOVE(0x7f, P_F3, op_vec_store, W_x, V_x, 0),
+	MOVE(0xd6, P_66, op_vec_store, W_q, V_q, 0),
+	MOVE(0xe7, P_66, op_vec_store, W_x, V_x, OP_ALIGN | OP_MEM),
+};
 
 static const struct optable_range vex_0f[] = {
-	VECTOR_MOVES,
 	MOVE(0xf0, P_F2, op_vec_load, V_x, W_x, OP_MEM),
 	VEC(0x12, 0x12), VEC(0x14, 0x16), VEC(0x2a, 0x2a), VEC(0x2c, 0x2f),
 	VEC(0x41, 0x42), VEC(0x44, 0x47), VEC(0x4a, 0x4b),	/* mask registers */
@@ -729,7 +730,6 @@ static const struct optable_range vex_0f3a[] = {
 };
 
 static const struct optable_range evex_0f[] = {
-	VECTOR_MOVES,
 	MOVE(0x6f, P_F2, op_vec_load, V_x, W_x, 0),
 	MOVE(0x7f, P_F2, op_vec_store, W_x, V_x, 0),
 	VEC(0x12, 0x12), VEC(0x14, 0x16), VEC(0x2a, 0x2a), VEC(0x2c, 0x2f),
@@ -760,9 +760,11 @@ static const struct {
 	unsigned int count;
 	const struct optable_range *ranges;
 } vex_maps[] = {
+	MAP(INSN_ENC_VEX, INSN_MAP_0F, vector_moves),
 	MAP(INSN_ENC_VEX, INSN_MAP_0F, vex_0f),
 	MAP(INSN_ENC_VEX, INSN_MAP_0F38, vex_0f38),
 	MAP(INSN_ENC_VEX, INSN_MAP_0F3A, vex_0f3a),
+	MAP(INSN_ENC_EVEX, INSN_MAP_0F, vector_moves),
 	MAP(INSN_ENC_EVEX, INSN_MAP_0F, evex_0f),
 	MAP(INSN_ENC_EVEX, INSN_MAP_0F38, evex_0f38),
 	MAP(INSN_ENC_EVEX, INSN_MAP_0F3A, evex_0f3a),
@@ -796,10 +798,15 @@ static const struct optable_row *find_range(const struct optable_range *r,
 const struct optable_row *optable_find_vex(enum insn_enc enc, enum insn_map map, u8 opcode,
 					   unsigned int pp)
 {
+	const struct optable_row *row;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(vex_maps); i++)
-		if (vex_maps[i].enc == enc && vex_maps[i].map == map)
-			return find_range(vex_maps[i].ranges, vex_maps[i].count, opcode, pp);
+	for (i = 0; i < ARRAY_SIZE(vex_maps); i++) {
+		if (vex_maps[i].enc != enc || vex_maps[i].map != map)
+			continue;
+		row = find_range(vex_maps[i].ranges, vex_maps[i].count, opcode, pp);
+		if (row)
+			return row;
+	}
 	return NULL;
 }

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * exec_move.c - moves, exchanges, the stack and near branches.
+ *
+ * Functions of rows in optable.c, called by execute.c; those whose row has OP_OWN reach
+ * their operands themselves, the others find them loaded. Pure, no locks.
+ */
+#include "exec.h"
+
+/* MOV, and MOVZX: operands are loaded zero-extended. */
+enum insn_rc op_mov(struct insn_exec *x)
+{
+	x->dst = x->src;
+	return INSN_DONE;
+}
+
+enum insn_rc op_movsx(struct insn_exec *x)
+{
+	x->dst = size_sign_extend(x->src, x->src_size);
+	return INSN_DONE;
+}
+
+enum insn_rc op_movbe(struct insn_exec *x)
+{
+	x->dst = __builtin_bswap64(x->src) >> (64 - 8 * x->size);
+	return INSN_DONE;
+}
+
+/* To memory always 16 bits, to a register its size. */
+enum insn_rc op_mov_from_sreg(struct insn_exec *x)
+{
+	const struct x86_insn *insn = x->insn;
+	enum insn_rc rc;
+	u16 sel;
+
+	if ((insn->reg & 7) > SEG_GS)
+		return exec_fault(x, VEC_UD);
+	sel = x->r->seg[insn->reg & 7].sel;
+	if (!insn->is_mem) {
+		exec_gpr_write(x, insn->rm, insn->opsize, sel);
+		return INSN_DONE;
+	}
+	rc = exec_mem_operand(x, true, 2);
+	if (rc == INSN_DONE)
+		rc = x->bus->write(x->arg, x->lin, &sel, 2, x->fault);
+	return rc;
+}
+
+enum insn_rc op_cmov(struct insn_exec *x)
+{
+	if (flags_condition(x->insn->opcode, x->flags))
+		x->dst = x->src;
+	return INSN_DONE;
+}
+
+enum insn_rc op_setcc(struct insn_exec *x)
+{
+	x->dst = flags_condition(x->insn->opcode, x->flags);
+	return INSN_DONE;
+}
+
+static void set_extra(struct insn_exec *x, unsigned int reg, u64 val)
+{
+	x->extra.reg = reg;
+	x->extra.size = x->size;
+	x->extra.val = val;
+}
+
+/* XCHG's second operand: RAX in the one-byte form, else ModRM.reg. */
+enum insn_rc op_xchg(struct insn_exec *x)
+{
+	set_extra(x, x->insn->has_modrm ? x->insn->reg : R_RAX, x->dst);
+	x->dst = x->src;
+	return INSN_DONE;
+}
+
+enum insn_rc op_xadd(struct insn_exec *x)
+{
+	set_extra(x, x->insn->reg, x->dst);
+	x->dst = flags_add(x->dst, x->src, false, x->size, &x->flags);
+	return INSN_DONE;
+}
+
+/* The destination is written in any case, with its old value if they differ. */
+enum insn_rc op_cmpxchg(struct insn_exec *x)
+{
+	u64 acc = x->r->gpr[R_RAX] & size_mask(x->size);
+
+	flags_sub(acc, x->dst, false, x->size, &x->flags);
+	if (acc == x->dst)
+		x->dst = x->src;
+	else
+		set_extra(x, R_RAX, x->dst);
+	return INSN_DONE;
+}
+
+/* @half is the size of one register of the pairs, 4 or 8. */
+static void load_pair(const struct insn_exec *x, unsigned int hi, unsigned int lo,
+		      unsigned int half, u8 *val)
+{
+	memcpy(val, &x->r->gpr[lo], half);
+	memcpy(val + half, &x->r->gpr[hi], half);
+}
+
+static void store_pair(struct insn_exec *x, unsigned int hi, unsigned int lo,
+		       unsigned int half, const u8 *val)
+{
+	u64 l = 0, h = 0;
+
+	memcpy(&l, val, half);
+	memcpy(&h, val + half, half);
+	exec_gpr_write(x, lo, half, l);
+	exec_gpr_write(x, hi, half, h);
+}
+
+static enum insn_rc cmpxchg8b_access(struct insn_exec *x, unsigned int half, u8 *old,
+				     bool *equal)
+{
+	unsigned int size = 2 * half;
+	u8 want[16], new[16];
+	enum insn_rc rc;
+
+	rc = x->bus->read(x->arg, x->lin, old, size, true, x->fault);
+	if (rc != INSN_DONE)
+		return rc;
+	load_pair(x, R_RDX, R_RAX, half, want);
+	load_pair(x, R_RCX, R_RBX, half, new);
+	*equal = !memcmp(old, want, size);
+	if (!*equal)
+		memcpy(new, old, size);
+	if (x->insn->lock)
+		return exec_store_locked(x, old, new, size);
+	return x->bus->write(x->arg, x->lin, new, size, x->fault);
+}
+
+/* CMPXCHG8B and, with REX.W, CMPXCHG16B, which must be aligned. */
+enum insn_rc op_cmpxchg8b(struct insn_exec *x)
+{
+	unsigned int half = x->insn->rex & INSN_REX_W ? 8 : 4;
+	enum insn_rc rc = exec_mem_operand(x, true, 2 * half);
+	bool equal = false;
+	u8 old[16];
+
+	if (rc != INSN_DONE)
+		return rc;
+	if (half == 8 && (x->lin & 15))
+		return exec_fault(x, VEC_GP);
+	rc = cmpxchg8b_access(x, half, old, &equal);
+	if (rc != INSN_DONE || x->lost_race)
+		return rc;
+	if (!equal)
+		store_pair(x, R_RDX, R_RAX, half, old);
+	x->flags = (x->flags & ~FL_ZF) | (equal ? FL_ZF : 0);
+	return INSN_DONE;
+}
+
+enum insn_rc op_push(struct insn_exec *x)
+{
+	return exec_push(x, x->dst, x->insn->opsize);
+}
+
+/* POP RSP: the popped value is stored after RSP has moved. */
+enum insn_rc op_pop(struct insn_exec *x)
+{
+	return exec_pop(x, &x->dst, x->insn->opsize);
+}
+
+/* An address with RSP in it uses RSP as it is after the pop. */
+enum insn_rc op_pop_mem(struct insn_exec *x)
+{
+	unsigned int size = x->insn->opsize;
+	enum insn_rc rc;
+	u64 val;
+
+	rc = exec_pop(x, &val, size);
+	if (rc != INSN_DONE)
+		return rc;
+	if (!x->insn->is_mem) {
+		exec_gpr_write(x, x->insn->rm, size, val);
+		return INSN_DONE;
+	}
+	rc = exec_mem_operand(x, true, size);
+	if (rc == INSN_DONE)
+		rc = x->bus->write(x->arg, x->lin, &val, size, x->fault);
+	return rc;
+}
+
+enum insn_rc op_leave(struct insn_exec *x)
+{
+	u64 mask = exec_stack_mask(x->r), *rsp = &x->r->gpr[R_RSP], val;
+	enum insn_rc rc;
+
+	*rsp = (*rsp & ~mask) | (x->r->gpr[R_RBP] & mask);
+	rc = exec_pop(x, &val, x->insn->opsize);
+	if (rc == INSN_DONE)
+		exec_gpr_write(x, R_RBP, x->insn->opsize, val);
+	return rc;
+}
+
+/* The target is checked before the return address is pushed. */
+static enum insn_rc call(struct insn_exec *x, u64 target)
+{
+	u64 ret = x->next_rip;
+	enum insn_rc rc = exec_branch(x, target);
+
+	if (rc == INSN_DONE)
+		rc = exec_push(x, ret, x->insn->opsize);
+	return rc;
+}
+
+enum insn_rc op_call_near(struct insn_exec *x)
+{
+	return call(x, x->dst);
+}
+
+enum insn_rc op_call_rel(struct insn_exec *x)
+{
+	return call(x, x->next_rip + x->insn->imm);
+}
+
+enum insn_rc op_jmp_near(struct insn_exec *x)
+{
+	return exec_branch(x, x->dst);
+}
+
+enum insn_rc op_ret(struct insn_exec *x)
+{
+	u64 mask = exec_stack_mask(x->r), *rsp = &x->r->gpr[R_RSP], target;
+	enum insn_rc rc;
+
+	rc = exec_pop(x, &target, x->insn->opsize);
+	if (rc != INSN_DONE)
+		return rc;
+	*rsp = (*rsp & ~mask) | ((*rsp + (u16)x->insn->imm) & mask);
+	return exec_branch(x, target);
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * execute.c - run one decoded instruction on a copy of the registers.
+ *
+ * For most rows: check, compute the memory address, read the operands, call the row's
+ * function, write the result, advance RIP. Everything that can fail comes before
+ * anything that cannot be taken back; the registers are a copy, so a fault needs no
+ * undo. Called through insn_execute() by insn/glue.c and tests. Pure, no locks. The
+ * semantics are in the manuals' instruction reference, the functions in exec_*.c.
+ */
+#include "exec.h"
+
+enum insn_rc exec_fault(struct insn_exec *x, enum exec_vector vector)
+{
+	return exec_fault_code(x->r, vector, x->fault);
+}
+
+unsigned int exec_operand_size(const struct x86_insn *insn, unsigned int op)
+{
+	switch (OPERAND_SIZE(op)) {
+	case SZ_B:
+		return 1;
+	case SZ_W:
+		return 2;
+	case SZ_D:
+		return 4;
+	case SZ_Q:
+		return 8;
+	case SZ_V:
+		return insn->opsize;
+	case SZ_Z:
+		return min_t(unsigned int, insn->opsize, 4);
+	case SZ_Y:
+		return insn->rex & INSN_REX_W && insn->mode == INSN_LONG64 ? 8 : 4;
+	case SZ_X:
+		return insn->vl ? insn->vl : 16;
+	}
+	return 0;
+}
+
+/* Without REX, byte registers 4..7 are AH, CH, DH, BH. */
+static bool is_high_byte(const struct insn_exec *x, unsigned int reg, unsigned int size)
+{
+	return size == 1 && reg >= 4 && reg < 8 && !x->insn->has_rex;
+}
+
+u64 exec_gpr_read(const struct insn_exec *x, unsigned int reg, unsigned int size)
+{
+	if (is_high_byte(x, reg, size))
+		return x->r->gpr[reg - 4] >> 8 & 0xff;
+	return x->r->gpr[reg] & size_mask(size);
+}
+
+void exec_gpr_write(struct insn_exec *x, unsigned int reg, unsigned int size, u64 val)
+{
+	u64 keep = size >= 4 ? 0 : ~size_mask(size);	/* 32-bit results clear the rest */
+
+	val &= size_mask(size);
+	if (is_high_byte(x, reg, size)) {
+		reg -= 4;
+		keep = ~0xff00ULL;
+		val <<= 8;
+	}
+	x->r->gpr[reg] = (x->r->gpr[reg] & keep) | val;
+}
+
+static bool operand_is_mem(const struct x86_insn *insn, unsigned int op)
+{
+	switch (OPERAND_KIND(op)) {
+	case KIND_E: case KIND_M:
+		return insn->is_mem;
+	case KIND_MOFFS:
+		return true;
+	}
+	return false;
+}
+
+/* Number of the general register an operand names; only for those that do. */
+static unsigned int operand_gpr(const struct x86_insn *insn, unsigned int op)
+{
+	switch (OPERAND_KIND(op)) {
+	case KIND_ACC:
+		return R_RAX;
+	case KIND_CL:
+		return R_RCX;
+	case KIND_DX:
+		return R_RDX;
+	case KIND_OPREG:
+		return (insn->opcode & 7) | (insn->rex & INSN_REX_B ? 8 : 0);
+	case KIND_G:
+		return insn->reg;
+	}
+	return insn->rm;
+}
+
+static enum insn_rc load_operand(struct insn_exec *x, unsigned int op, bool rmw, u64 *val)
+{
+	unsigned int size = exec_operand_size(x->insn, op);
+
+	*val = 0;
+	if (operand_is_mem(x->insn, op))
+		return x->bus->read(x->arg, x->lin, val, size, rmw, x->fault);
+	switch (OPERAND_KIND(op)) {
+	case KIND_NONE:
+		break;
+	case KIND_IMM: case KIND_REL:
+		*val = x->insn->imm;
+		break;
+	case KIND_ONE:
+		*val = 1;
+		break;
+	default:
+		*val = exec_gpr_read(x, operand_gpr(x->insn, op), size);
+	}
+	return INSN_DONE;
+}
+
+/* BT and its kin with a register: the bit may lie far from the operand. */
+static void move_to_bit(struct insn_exec *x, u64 *ea)
+{
+	s64 bit = (s64)size_sign_extend(x->r->gpr[x->insn->reg], x->size);
+	unsigned int shift = x->size == 8 ? 6 : x->size == 4 ? 5 : 4;
+
+	*ea = (*ea + (u64)((bit >> shift) * x->size)) & size_mask(x->insn->adsize);
+}
+
+static enum insn_rc address_operand(struct insn_exec *x, unsigned int op, bool write)
+{
+	unsigned int size = exec_operand_size(x->insn, op);
+	u64 ea;
+
+	if (!operand_is_mem(x->insn, op))
+		return INSN_DONE;
+	ea = exec_effective_address(x->insn, x->r, size);
+	if (x->row->attr & OP_BITS)
+		move_to_bit(x, &ea);
+	return exec_seg_linear(x->r, x->insn->seg, ea, size, write, &x->lin, x->fault);
+}
+
+static enum insn_rc load_operands(struct insn_exec *x)
+{
+	const struct optable_row *row = x->row;
+	bool write = row->attr & OP_WR, read = row->attr & OP_RD;
+	enum insn_rc rc;
+
+	x->size = exec_operand_size(x->insn, row->dst);
+	x->src_size = exec_operand_size(x->insn, row->src);
+	rc = address_operand(x, row->dst, write);
+	if (rc == INSN_DONE)
+		rc = address_operand(x, row->src, false);
+	if (rc == INSN_DONE)
+		rc = load_operand(x, row->src, false, &x->src);
+	if (rc == INSN_DONE)
+		rc = load_operand(x, row->src2, false, &x->src2);
+	if (rc == INSN_DONE && read)
+		rc = load_operand(x, row->dst, write, &x->dst);
+	x->old = x->dst;
+	return rc;
+}
+
+enum insn_rc exec_store_locked(struct insn_exec *x, const void *old, const void *new,
+			       unsigned int size)
+{
+	bool swapped = true;
+	enum insn_rc rc;
+
+	rc = x->bus->cmpxchg(x->arg, x->lin, old, new, size, &swapped, x->fault);
+	x->lost_race = !swapped;
+	return rc;
+}
+
+static enum insn_rc store_dst(struct insn_exec *x)
+{
+	if (!operand_is_mem(x->insn, x->row->dst)) {
+		exec_gpr_write(x, operand_gpr(x->insn, x->row->dst), x->size, x->dst);
+		return INSN_DONE;
+	}
+	if (x->insn->lock || (x->row->attr & OP_XLOCK))
+		return exec_store_locked(x, &x->old, &x->dst, x->size);
+	return x->bus->write(x->arg, x->lin, &x->dst, x->size, x->fault);
+}
+
+/* Memory first: once it is written nothing can fail. A register destination last. */
+static enum insn_rc store_results(struct insn_exec *x)
+{
+	bool mem = operand_is_mem(x->insn, x->row->dst);
+	enum insn_rc rc = INSN_DONE;
+
+	if (mem && (x->row->attr & OP_WR))
+		rc = store_dst(x);
+	if (rc != INSN_DONE || x->lost_race)
+		return rc;
+	if (x->extra.size)
+		exec_gpr_write(x, x->extra.reg, x->extra.size, x->extra.val);
+	if (!mem && (x->row->attr & OP_WR))
+		rc = store_dst(x);
+	return rc;
+}
+
+static enum insn_rc run(struct insn_exec *x)
+{
+	enum insn_rc rc;
+
+	if (x->row->attr & OP_OWN)
+		return x->row->exec(x);
+	rc = load_operands(x);
+	if (rc == INSN_DONE)
+		rc = x->row->exec(x);
+	if (rc == INSN_DONE)
+		rc = store_results(x);
+	return rc;
+}
+
+enum insn_rc exec_push(struct insn_exec *x, u64 val, unsigned int size)
+{
+	u64 mask = exec_stack_mask(x->r), *rsp = &x->r->gpr[R_RSP], sp, lin;
+	enum insn_rc rc;
+
+	sp = (*rsp - size) & mask;
+	rc = exec_seg_linear(x->r, SEG_SS, sp, size, true, &lin, x->fault);
+	if (rc == INSN_DONE)
+		rc = x->bus->write(x->arg, lin, &val, size, x->fault);
+	*rsp = (*rsp & ~mask) | sp;
+	return rc;
+}
+
+enum insn_rc exec_pop(struct insn_exec *x, u64 *val, unsigned int size)
+{
+	u64 mask = exec_stack_mask(x->r), *rsp = &x->r->gpr[R_RSP], lin;
+	enum insn_rc rc;
+
+	*val = 0;
+	rc = exec_seg_linear(x->r, SEG_SS, *rsp & mask, size, false, &lin, x->fault);
+	if (rc == INSN_DONE)
+		rc = x->bus->read(x->arg, lin, val, size, false, x->fault);
+	*rsp = (*rsp & ~mask) | ((*rsp + size) & mask);
+	return rc;
+}
+
+/* Go to @target, cut to the operand size, if the code segment reaches that far. */
+enum insn_rc exec_branch(struct insn_exec *x, u64 target)
+{
+	target &= size_mask(x->insn->opsize);
+	if (x->insn->mode == INSN_LONG64 ? !exec_is_canonical(x->r, target) :
+					   target > x->r->seg[SEG_CS].limit)
+		return exec_fault(x, VEC_GP);
+	x->next_rip = target;
+	return INSN_DONE;
+}
+
+/*
+ * RF holds off the instruction breakpoint that was already taken here, so it stays set
+ * while a repeated instruction goes on.
+ */
+static void retire(struct insn_exec *x)
+{
+	if (x->again) {
+		x->r->rflags = x->flags | FL_RF;
+		return;
+	}
+	x->r->rflags = x->flags & ~FL_RF;
+	x->r->rip = x->next_rip;
+	x->r->shadow = 0;
+}
+
+enum insn_rc insn_execute(const struct x86_insn *insn, struct regs *r,
+			  const struct insn_bus *bus, void *arg, struct fault *fault)
+{
+	struct insn_exec x = {
+		.insn = insn, .row = insn->row, .r = r, .bus = bus, .arg = arg, .fault = fault,
+		.next_rip = r->rip + insn->len,
+		.flags = r->rflags,
+	};
+	enum insn_rc rc;
+
+	if (!insn_is_executable(insn))
+		return INSN_UNHANDLED;
+	if (insn->mode != INSN_LONG64)
+		x.next_rip &= 0xffffffff;
+	rc = run(&x);
+	if (rc == INSN_DONE && !x.lost_race)
+		retire(&x);
+	return rc;
+}
