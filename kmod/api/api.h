@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * api.h - what the files of this room offer each other and main.c.
+ *
+ * The handlers named below are rows of the tables in device.c, vm.c and vcpu.c.
+ * Those of a vCPU run with vcpu->mutex held and the vCPU loaded, unless the row
+ * says otherwise.
+ */
+#ifndef VITRO_API_API_H
+#define VITRO_API_API_H
+
+#include "ioctl.h"
+
+struct vm;
+struct vcpu;
+
+#define VCPU_MMAP_PAGES	3	/* kvm_run, port I/O data, coalesced MMIO ring */
+
+/* device.c; main.c calls them. 0 or -errno. */
+int api_register(void);
+void api_unregister(void);
+
+/* vm.c, vcpu.c: make the object and a file descriptor for it; fd or -errno. */
+int vm_fd_create(void);
+int vcpu_fd_create(struct vm *vm, u32 id);
+
+/* caps.c: the value of a capability; @vm may be NULL. */
+long caps_check(struct vm *vm, unsigned long cap);
+
+/* lists.c: arguments with a length of their own; they copy from and to user space. */
+int lists_init(void);
+ioctl_handler lists_supported_cpuid, lists_msr_index, lists_msr_features,
+	      lists_feature_msrs;
+ioctl_handler lists_get_msrs, lists_set_msrs, lists_get_cpuid, lists_set_cpuid,
+	      lists_set_cpuid_old, lists_get_xsave, lists_get_xsave2, lists_set_xsave,
+	      lists_set_sigmask;
+ioctl_handler lists_set_routing;
+
+/* state.c */
+ioctl_handler state_get_regs, state_set_regs, state_get_sregs, state_set_sregs,
+	      state_get_fpu, state_set_fpu, state_get_xcrs, state_set_xcrs,
+	      state_get_debugregs, state_set_debugregs, state_get_mp_state,
+	      state_set_mp_state, state_translate;
+
+/* events.c */
+ioctl_handler events_get, events_set, events_nmi, events_interrupt;
+void events_queue_irq(struct vcpu *v, u8 vector, bool soft);
+
+#endif

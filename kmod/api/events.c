@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * events.c - a vCPU's events in and out: KVM_GET/SET_VCPU_EVENTS, NMI, INTERRUPT.
+ *
+ * Handlers of api/vcpu.c's table: vcpu->mutex held. KVM keeps one slot each for an
+ * injected exception, interrupt and NMI; the hardware delivers one event at a time,
+ * and so there is one slot here (events.again). An exception that came on top of it
+ * is events.exception.
+ */
+#include <linux/atomic.h>
+#include <linux/errno.h>
+#include <linux/kvm.h>
+#include <linux/minmax.h>
+#include <linux/string.h>
+
+#include "../core/event.h"
+#include "../core/vcpu.h"
+#include "api.h"
+
+#define EVENTS_FLAGS	(KVM_VCPUEVENT_VALID_NMI_PENDING | \
+			 KVM_VCPUEVENT_VALID_SIPI_VECTOR | \
+			 KVM_VCPUEVENT_VALID_SHADOW | \
+			 KVM_VCPUEVENT_VALID_SMM)
+#define NR_EXCEPTIONS	32
+#define MAX_NMIS	2
+
+/*
+ * "Pending" and "injected" are one thing to a program that has not asked for
+ * exception payloads, and here nobody can. INT3 and INTO are not told: the
+ * instruction will run again.
+ */
+static void events_get_exception(const struct events *ev,
+				 struct kvm_vcpu_events *e)
+{
+	if (ev->exception_pending) {
+		e->exception.injected = 1;
+		e->exception.pending = 1;
+		e->exception.nr = ev->exception.vector;
+		e->exception.has_error_code = ev->exception.has_error;
+		e->exception.error_code = ev->exception.error;
+	} else if (ev->again.type == EVENT_EXCEPTION) {
+		e->exception.injected = 1;
+		e->exception.nr = ev->again.vector;
+		e->exception.has_error_code = ev->again.has_error;
+		e->exception.error_code = ev->again.error;
+	}
+}
+
+static u8 events_nmis(const struct vcpu *v)
+{
+	return min(v->events.nmi_pending + atomic_read(&v->mailbox.nmis), MAX_NMIS);
+}
+
+static u8 shadow_to_kvm(u8 shadow)
+{
+	return (shadow & SHADOW_STI ? KVM_X86_SHADOW_INT_STI : 0) |
+	       (shadow & SHADOW_MOVSS ? KVM_X86_SHADOW_INT_MOV_SS : 0);
+}
+
+static u8 shadow_from_kvm(u8 shadow)
+{
+	return (shadow & KVM_X86_SHADOW_INT_STI ? SHADOW_STI : 0) |
+	       (shadow & KVM_X86_SHADOW_INT_MOV_SS ? SHADOW_MOVSS : 0);
+}
+
+long events_get(void *object, void *arg, unsigned long raw)
+{
+	struct kvm_vcpu_events *e = arg;
+	struct vcpu *v = object;
+	const struct events *ev = &v->events;
+
+	events_get_exception(ev, e);
+	if (ev->again.type == EVENT_IRQ) {
+		e->interrupt.injected = 1;
+		e->interrupt.nr = ev->again.vector;
+	}
+	e->interrupt.shadow = shadow_to_kvm(regs_get(v, G_IP)->shadow);
+	e->nmi.injected = ev->again.type == EVENT_NMI;
+	e->nmi.pending = events_nmis(v);
+	e->nmi.masked = ev->nmi_masked;
+	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	return 0;
+}
+
+static bool events_valid(const struct kvm_vcpu_events *e)
+{
+	if (e->flags & ~EVENTS_FLAGS)
+		return false;
+	/* There is no SMM: its part may be given, if it says nothing. */
+	if ((e->flags & KVM_VCPUEVENT_VALID_SMM) &&
+	    memchr_inv(&e->smi, 0, sizeof(e->smi)))
+		return false;
+	if (e->exception.injected &&
+	    (e->exception.nr >= NR_EXCEPTIONS || e->exception.nr == NMI_VECTOR))
+		return false;
+	/* Two events cannot be under way at once. */
+	return !(e->interrupt.injected && e->nmi.injected);
+}
+
+static void events_set_exception(struct events *ev,
+				 const struct kvm_vcpu_events *e)
+{
+	if (ev->again.type == EVENT_NONE) {
+		ev->again = (struct event){
+			.type = EVENT_EXCEPTION,
+			.vector = e->exception.nr,
+			.has_error = e->exception.has_error_code,
+			.error = e->exception.error_code,
+		};
+		return;
+	}
+	ev->exception_pending = true;
+	ev->exception = (struct fault){
+		.vector = e->exception.nr,
+		.has_error = e->exception.has_error_code,
+		.error = e->exception.error_code,
+	};
+}
+
+static void events_set_slots(struct events *ev, const struct kvm_vcpu_events *e)
+{
+	ev->again = (struct event){ .type = EVENT_NONE };
+	ev->exception_pending = false;
+	if (e->interrupt.injected) {
+		ev->again.type = e->interrupt.soft ? EVENT_SOFT_IRQ : EVENT_IRQ;
+		ev->again.vector = e->interrupt.nr;
+	}
+	if (e->nmi.injected) {
+		ev->again.type = EVENT_NMI;
+		ev->again.vector = NMI_VECTOR;
+	}
+	if (e->exception.injected)
+		events_set_exception(ev, e);
+}
+
+long events_set(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_vcpu_events *e = arg;
+	struct vcpu *v = object;
+
+	if (!events_valid(e))
+		return -EINVAL;
+	events_set_slots(&v->events, e);
+	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW)
+		regs_put(v, G_IP)->shadow = shadow_from_kvm(e->interrupt.shadow);
+	v->events.nmi_masked = e->nmi.masked;
+	backend->set_nmi_masked(v, e->nmi.masked);
+	if (e->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
+		atomic_set(&v->mailbox.nmis, 0);
+		v->events.nmi_pending = min_t(u8, e->nmi.pending, MAX_NMIS);
+	}
+	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
+		v->mailbox.sipi_vector = e->sipi_vector;
+	vcpu_request(v, REQ_IRQ);
+	return 0;
+}
+
+/**
+ * events_queue_irq() - have an interrupt delivered first of all, whatever IF says
+ * @v: the vCPU
+ * @vector: its vector
+ * @soft: it came from INT n
+ */
+void events_queue_irq(struct vcpu *v, u8 vector, bool soft)
+{
+	struct events *ev = &v->events;
+
+	if (ev->again.type == EVENT_EXCEPTION && !ev->exception_pending) {
+		ev->exception_pending = true;
+		ev->exception = (struct fault){
+			.vector = ev->again.vector,
+			.has_error = ev->again.has_error,
+			.error = ev->again.error,
+		};
+	}
+	ev->again = (struct event){
+		.type = soft ? EVENT_SOFT_IRQ : EVENT_IRQ,
+		.vector = vector,
+	};
+	vcpu_request(v, REQ_IRQ);
+}
+
+/* KVM_INTERRUPT: the vector of a PIC that user space models. */
+long events_interrupt(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_interrupt *irq = arg;
+	struct vcpu *v = object;
+
+	if (irq->irq > U8_MAX)
+		return -EINVAL;
+	if (v->lapic)
+		return -ENXIO;
+	events_queue_irq(v, irq->irq, false);
+	return 0;
+}
+
+long events_nmi(void *object, void *arg, unsigned long raw)
+{
+	struct vcpu *v = object;
+
+	atomic_inc(&v->mailbox.nmis);
+	vcpu_request(v, REQ_IRQ);
+	return 0;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vcpu.c - the file descriptor of a vCPU: KVM_RUN, its table of ioctls, its mapping.
+ *
+ * Called through file operations. Every ioctl takes vcpu->mutex, so it sleeps while
+ * another thread runs the vCPU; a fatal signal ends the wait. The mapping takes no
+ * lock: its pages are as old as the vCPU.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/compat.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kvm.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+
+#include "../core/coalesced.h"
+#include "../core/vcpu.h"
+#include "../core/vm.h"
+#include "../cpu/kvmclock.h"
+#include "../host/host.h"
+#include "../irq/lapic.h"
+#include "api.h"
+
+/* Flags of a row. */
+#define LOAD	BIT(0)	/* registers: between vcpu_load() and vcpu_put() */
+#define SRCU	BIT(1)	/* guest memory, slots, routes: vm->srcu held */
+
+static long vcpu_get_lapic(void *object, void *arg, unsigned long raw)
+{
+	return lapic_get_state(object, arg);
+}
+
+static long vcpu_set_lapic(void *object, void *arg, unsigned long raw)
+{
+	return lapic_set_state(object, arg);
+}
+
+static long vcpu_setup_mce(void *object, void *arg, unsigned long raw)
+{
+	struct vcpu *v = object;
+	const u64 *mcg_cap = arg;
+
+	return msr_setup_mce(&v->msr, *mcg_cap, MSR_MCG_CAP_SUPPORTED);
+}
+
+static long vcpu_clock_stopped(void *object, void *arg, unsigned long raw)
+{
+	return kvmclock_stopped(object);
+}
+
+static long vcpu_get_tsc_khz(void *object, void *arg, unsigned long raw)
+{
+	const struct vcpu *v = object;
+
+	return v->vm->tsc_khz;
+}
+
+/* The vCPU's TSC is the host's: only what is as good as equal can be promised. */
+static long vcpu_set_tsc_khz(void *object, void *arg, unsigned long raw)
+{
+	u32 khz = (u32)raw ?: host_caps.tsc_khz;
+	u32 slack = host_caps.tsc_khz / 4000;		/* 250 ppm */
+
+	if (khz < host_caps.tsc_khz - slack || khz > host_caps.tsc_khz + slack)
+		return -EINVAL;
+	return 0;
+}
+
+static long vcpu_enable_cap(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_enable_cap *cap = arg;
+	struct vcpu *v = object;
+
+	if (cap->flags || cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	v->model.enforce_pv = cap->args[0];
+	cpu_model_update(&v->model, &host_caps);
+	vcpu_model_changed(v);
+	return 0;
+}
+
+static const struct ioctl_row vcpu_rows[] = {
+	IOCTL_WRITES(KVM_GET_REGS, struct kvm_regs, LOAD, state_get_regs),
+	IOCTL_READS(KVM_SET_REGS, struct kvm_regs, LOAD, state_set_regs),
+	IOCTL_WRITES(KVM_GET_SREGS, struct kvm_sregs, LOAD, state_get_sregs),
+	IOCTL_READS(KVM_SET_SREGS, struct kvm_sregs, LOAD | SRCU, state_set_sregs),
+	IOCTL_PLAIN(KVM_GET_MSRS, LOAD, lists_get_msrs),
+	IOCTL_PLAIN(KVM_SET_MSRS, LOAD | SRCU, lists_set_msrs),
+	IOCTL_READS(KVM_INTERRUPT, struct kvm_interrupt, LOAD, events_interrupt),
+	IOCTL_PLAIN(KVM_NMI, 0, events_nmi),
+	IOCTL_WRITES(KVM_GET_VCPU_EVENTS, struct kvm_vcpu_events, LOAD, events_get),
+	IOCTL_READS(KVM_SET_VCPU_EVENTS, struct kvm_vcpu_events, LOAD, events_set),
+	IOCTL_WRITES(KVM_GET_MP_STATE, struct kvm_mp_state, LOAD, state_get_mp_state),
+	IOCTL_READS(KVM_SET_MP_STATE, struct kvm_mp_state, LOAD, state_set_mp_state),
+	IOCTL_WRITES(KVM_GET_LAPIC, struct kvm_lapic_state, LOAD, vcpu_get_lapic),
+	IOCTL_READS(KVM_SET_LAPIC, struct kvm_lapic_state, LOAD | SRCU, vcpu_set_lapic),
+	IOCTL_WRITES(KVM_GET_DEBUGREGS, struct kvm_debugregs, LOAD, state_get_debugregs),
+	IOCTL_READS(KVM_SET_DEBUGREGS, struct kvm_debugregs, LOAD, state_set_debugregs),
+	IOCTL_WRITES(KVM_GET_FPU, struct kvm_fpu, LOAD, state_get_fpu),
+	IOCTL_READS(KVM_SET_FPU, struct kvm_fpu, LOAD, state_set_fpu),
+	IOCTL_PLAIN(KVM_GET_XSAVE, LOAD, lists_get_xsave),
+	IOCTL_PLAIN(KVM_SET_XSAVE, LOAD, lists_set_xsave),
+	IOCTL_PLAIN(KVM_GET_XSAVE2, LOAD, lists_get_xsave2),
+	IOCTL_WRITES(KVM_GET_XCRS, struct kvm_xcrs, LOAD, state_get_xcrs),
+	IOCTL_READS(KVM_SET_XCRS, struct kvm_xcrs, LOAD, state_set_xcrs),
+	IOCTL_BOTH(KVM_TRANSLATE, struct kvm_translation, LOAD | SRCU, state_translate),
+	IOCTL_PLAIN(KVM_SET_CPUID, LOAD, lists_set_cpuid_old),
+	IOCTL_PLAIN(KVM_SET_CPUID2, LOAD, lists_set_cpuid),
+	IOCTL_PLAIN(KVM_GET_CPUID2, LOAD, lists_get_cpuid),
+	IOCTL_PLAIN(KVM_SET_SIGNAL_MASK, 0, lists_set_sigmask),
+	IOCTL_READS(KVM_X86_SETUP_MCE, u64, 0, vcpu_setup_mce),
+	IOCTL_PLAIN(KVM_KVMCLOCK_CTRL, LOAD | SRCU, vcpu_clock_stopped),
+	IOCTL_PLAIN(KVM_GET_TSC_KHZ, 0, vcpu_get_tsc_khz),
+	IOCTL_PLAIN(KVM_SET_TSC_KHZ, 0, vcpu_set_tsc_khz),
+	IOCTL_READS(KVM_ENABLE_CAP, struct kvm_enable_cap, LOAD, vcpu_enable_cap),
+};
+
+static long vcpu_call_loaded(const struct ioctl_row *row, struct vcpu *v,
+			     void *arg, unsigned long raw)
+{
+	long ret;
+
+	if (!(row->flags & LOAD))
+		return row->handle(v, arg, raw);
+	vcpu_load(v);
+	ret = row->handle(v, arg, raw);
+	vcpu_put(v);
+	return ret;
+}
+
+static long vcpu_call_locked(const struct ioctl_row *row, struct vcpu *v,
+			     void *arg, unsigned long raw)
+{
+	long ret;
+	int idx;
+
+	if (!(row->flags & SRCU))
+		return vcpu_call_loaded(row, v, arg, raw);
+	idx = srcu_read_lock(&v->vm->srcu);
+	ret = vcpu_call_loaded(row, v, arg, raw);
+	srcu_read_unlock(&v->vm->srcu, idx);
+	return ret;
+}
+
+static long vcpu_call(const struct ioctl_row *row, void *object, void *arg,
+		      unsigned long raw)
+{
+	struct vcpu *v = object;
+	long ret;
+
+	if (mutex_lock_killable(&v->mutex))
+		return -EINTR;
+	ret = vcpu_call_locked(row, v, arg, raw);
+	mutex_unlock(&v->mutex);
+	return ret;
+}
+
+static const struct ioctl_table vcpu_table = {
+	.row = vcpu_rows,
+	.nr = ARRAY_SIZE(vcpu_rows),
+	.unknown = -EINVAL,
+	.call = vcpu_call,
+};
+
+static long vcpu_fd_run(struct vcpu *v, unsigned long arg)
+{
+	long ret;
+
+	if (arg)
+		return -EINVAL;
+	if (mutex_lock_killable(&v->mutex))
+		return -EINTR;
+	ret = vcpu_run(v);
+	mutex_unlock(&v->mutex);
+	return ret;
+}
+
+static long vcpu_fd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vcpu *v = file->private_data;
+
+	if (v->vm->mm != current->mm || READ_ONCE(v->vm->dead))
+		return -EIO;
+	if (likely(cmd == KVM_RUN))
+		return vcpu_fd_run(v, arg);
+	return ioctl_dispatch(&vcpu_table, v, cmd, arg);
+}
+
+static struct page *vcpu_mmap_page(struct vcpu *v, unsigned long pgoff)
+{
+	switch (pgoff) {
+	case 0:
+		return virt_to_page(v->run);
+	case KVM_PIO_PAGE_OFFSET:
+		return virt_to_page(v->pio_data);
+	case KVM_COALESCED_MMIO_PAGE_OFFSET:
+		return coalesced_page(v->vm);
+	}
+	return NULL;
+}
+
+static vm_fault_t vcpu_mmap_fault(struct vm_fault *vmf)
+{
+	struct page *page = vcpu_mmap_page(vmf->vma->vm_file->private_data,
+					   vmf->pgoff);
+
+	if (!page)
+		return VM_FAULT_SIGBUS;
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+static const struct vm_operations_struct vcpu_mmap_ops = {
+	.fault = vcpu_mmap_fault,
+};
+
+static int vcpu_fd_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vma->vm_ops = &vcpu_mmap_ops;
+	return 0;
+}
+
+static int vcpu_fd_release(struct inode *inode, struct file *file)
+{
+	struct vcpu *v = file->private_data;
+
+	if (v)
+		vm_put(v->vm);
+	return 0;
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.release = vcpu_fd_release,
+	.unlocked_ioctl = vcpu_fd_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = vcpu_fd_mmap,
+	.llseek = noop_llseek,
+};
+
+static int vcpu_fd_fill(struct file *file, struct vm *vm, u32 id)
+{
+	struct vcpu *v;
+	int ret = vcpu_create(vm, id, &v);
+
+	if (ret)
+		return ret;
+	vm_get(vm);
+	file->private_data = v;
+	return 0;
+}
+
+/**
+ * vcpu_fd_create() - KVM_CREATE_VCPU
+ * @vm: the VM
+ * @id: APIC id
+ *
+ * A vCPU cannot be taken back once others can find it, so what may fail (descriptor,
+ * file) comes before it and what cannot fail after.
+ *
+ * Return: the descriptor or -errno.
+ */
+int vcpu_fd_create(struct vm *vm, u32 id)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	char name[sizeof("kvm-vcpu:4294967295")];
+	struct file *file;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	snprintf(name, sizeof(name), "kvm-vcpu:%u", id);
+	file = anon_inode_getfile(name, &vcpu_fops, NULL, O_RDWR);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	ret = vcpu_fd_fill(file, vm, id);
+	if (ret) {
+		fput(file);
+		put_unused_fd(fd);
+		return ret;
+	}
+	fd_install(fd, file);
+	return fd;
+}
