@@ -77,3 +77,21 @@ headers_dir() {
 
 # kernel_release HEADERS: as uname -r says it.
 kernel_release() { cut -d'"' -f2 "$1/include/generated/utsrelease.h"; }
+
+# copy_modules KERNEL_DIR TO MODULE...: the modules with all they depend on,
+# under names that sort in load order.
+copy_modules() {
+	local kdir=$1 to=$2 m i=10
+	shift 2
+
+	for m; do
+		/sbin/modprobe -d "$kdir" -S "$(basename "$kdir"/lib/modules/*)" \
+			--show-depends "$m"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
+		while read -r m; do
+			cp "$m" "$to/$((i++))-${m##*/}"
+		done
+}
+
+# make_cpio TREE: an initramfs of it, to stdout.
+make_cpio() { (cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet); }
