@@ -20,7 +20,7 @@ int __must_check mem_write(struct vm *vm, u64 gpa, const void *buf, unsigned int
 
 /**
  * mem_cmpxchg - atomic compare-and-exchange in guest memory
- * @size: 1, 2, 4, 8 (or 16); naturally aligned
+ * @size: 1, 2, 4 or 8, naturally aligned; else -EOPNOTSUPP (16: the caller writes plainly)
  *
  * Return: 0 swapped; 1 differed, *@old updated; -ENXIO, -EFAULT as above.
  */

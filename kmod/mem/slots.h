@@ -22,13 +22,13 @@ struct vcpu;
 #define SLOT_MAX_PAGES	((1UL << 31) - 1)
 
 struct memslot {
-	struct interval_tree_node hva_node;	/* [hva, hva + size - 1], inclusive */
-	u64 base_gfn;
+	struct interval_tree_node hva_node;	/* tdp.lock; [hva, hva + size - 1] */
+	u64 base_gfn;			/* constant, as all but the bitmap */
 	u64 npages;
 	unsigned long hva;
-	u32 flags;			/* KVM_MEM_* */
+	u32 flags;			/* KVM_MEM_READONLY or 0 */
 	u16 id;
-	unsigned long *dirty_bitmap;	/* one bit a page; or NULL: not logged */
+	unsigned long *dirty_bitmap;	/* one bit a page; NULL: not logged; tdp.lock, srcu */
 };
 
 struct slots {
@@ -38,7 +38,7 @@ struct slots {
 };
 
 void slots_init(struct slots *slots);
-void slots_destroy(struct vm *vm);	/* no reader left */
+void slots_destroy(struct vm *vm);	/* no reader left; after the notifier */
 
 /* KVM_SET_USER_MEMORY_REGION; takes vm->mutex itself. KVM's errnos. */
 int slots_set_region(struct vm *vm, const struct kvm_userspace_memory_region *region);
@@ -54,7 +54,23 @@ static inline unsigned long slot_hva(const struct memslot *slot, u64 gfn)
 	return slot->hva + ((gfn - slot->base_gfn) << 12);
 }
 
-/* Note that a frame was written (any context that holds srcu). */
+/* Its first address past the end. */
+static inline unsigned long slot_hva_end(const struct memslot *slot)
+{
+	return slot->hva + (slot->npages << 12);
+}
+
+static inline struct memslot *slot_of_node(struct interval_tree_node *node)
+{
+	return container_of(node, struct memslot, hva_node);
+}
+
+/* Note that a frame was written (any context that holds srcu). After the write. */
 void slot_mark_dirty(struct memslot *slot, u64 gfn);
+
+/* mem/dirty.c, for slots.c: vm->mutex held. */
+unsigned long *dirty_bitmap_alloc(u64 npages);
+int slot_start_log(struct vm *vm, struct memslot *slot);	/* 0 or -ENOMEM */
+void slot_stop_log(struct vm *vm, struct memslot *slot);
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * walk.h - the guest's own page tables, walked as its CPU would: pure.
  *
- * Covers no paging, 32-bit, PAE, 4-level and 5-level paging with NX, WP, SMEP, SMAP
- * and reserved bits; protection keys are applied when the caller says so. Accessed and dirty bits are set through
- * the caller's update operation. SDM/APM chapters "Paging" / "Page Translation and Protection".
+ * Covers no paging, 32-bit, PAE, 4-level and 5-level paging with NX, WP, SMEP, SMAP,
+ * protection keys and reserved bits. Accessed and dirty bits are set through the
+ * caller's update operation. SDM/APM chapters "Paging" / "Page Translation and
+ * Protection".
  */
 #ifndef VITRO_MEM_WALK_H
 #define VITRO_MEM_WALK_H
@@ -23,6 +24,7 @@ struct walk_ops {
 
 struct walk_in {
 	u64 cr0, cr3, cr4, efer, rflags;
+	u32 pkru;		/* counts when CR4.PKE is set */
 	u8 cpl;
 	u8 maxphyaddr;
 	u32 access;		/* ACCESS_*; ACCESS_USER: the access has user privilege */
@@ -38,8 +40,11 @@ struct walk_out {
 /**
  * walk_gva - translate a linear address
  *
+ * The address is canonical: segmentation has seen to that.
+ *
  * Return: 0 and *@out; 1 and *@f (a #PF with CR2 and error code); a negative errno of
- * ops->read (an entry lies in no memory).
+ * ops->read or ops->update (an entry lies in no memory); -EAGAIN when another CPU kept
+ * changing the entries: let the guest run the instruction again.
  */
 int __must_check walk_gva(const struct walk_in *in, u64 gva, const struct walk_ops *ops, void *arg,
 			  struct walk_out *out, struct fault *f);

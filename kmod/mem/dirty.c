@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dirty.c - dirty logging: which pages of a slot were written since user space asked.
+ *
+ * Called by the VM's ioctls (vm->mutex held) and by all that writes guest memory
+ * (vm->srcu held). A slot is logged while it has a bitmap, which tdp.lock and SRCU
+ * protect. Rules are those of Linux's Documentation/virt/kvm/api.rst.
+ *
+ * The guest's writes are seen by write protection: a fault marks the page and makes it
+ * writable, both under tdp.lock. A bit that is reported is cleared and its page
+ * protected again; a write in between lands before the TLB flush, hence before user
+ * space can look at the page. Writes of the host mark after writing, with a full
+ * barrier: if the bit is cleared after that, the data was there before.
+ */
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "../core/vm.h"
+#include "slots.h"
+
+#define CHUNK_WORDS	512	/* of the bitmap are done between two locks */
+
+unsigned long *dirty_bitmap_alloc(u64 npages)
+{
+	return kvcalloc(BITS_TO_LONGS(npages), sizeof(long), GFP_KERNEL_ACCOUNT);
+}
+
+static void set_bitmap(struct vm *vm, struct memslot *slot, unsigned long *bitmap)
+{
+	write_lock(&vm->tdp.lock);
+	WRITE_ONCE(slot->dirty_bitmap, bitmap);
+	write_unlock(&vm->tdp.lock);
+}
+
+/* After this, faults map the slot's pages small and protected; then those that are mapped
+ * become so. Whoever wrote without seeing the bitmap has written when this returns.
+ */
+int slot_start_log(struct vm *vm, struct memslot *slot)
+{
+	unsigned long *bitmap = dirty_bitmap_alloc(slot->npages);
+
+	if (!bitmap)
+		return -ENOMEM;
+	set_bitmap(vm, slot, bitmap);
+	tdp_write_protect(vm, slot->base_gfn, slot->base_gfn + slot->npages);
+	synchronize_srcu_expedited(&vm->srcu);
+	return 0;
+}
+
+/* Mappings go, so that they can come back large and writable. */
+void slot_stop_log(struct vm *vm, struct memslot *slot)
+{
+	unsigned long *bitmap = slot->dirty_bitmap;
+
+	set_bitmap(vm, slot, NULL);
+	tdp_zap(vm, slot->base_gfn, slot->base_gfn + slot->npages);
+	synchronize_srcu_expedited(&vm->srcu);
+	kvfree(bitmap);
+}
+
+void slot_mark_dirty(struct memslot *slot, u64 gfn)
+{
+	unsigned long *bitmap = READ_ONCE(slot->dirty_bitmap);
+
+	/* Even if it is set: the operation is the barrier after the write. */
+	if (bitmap)
+		set_bit(gfn - slot->base_gfn, bitmap);
+}
+
+/* Copy words [first, first + n) of the bitmap to user space. */
+static int report(const struct memslot *slot, unsigned long __user *to, u64 first, unsigned int n,
+		  unsigned long *buf)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		buf[i] = READ_ONCE(slot->dirty_bitmap[first + i]);
+	return copy_to_user(to + first, buf, n * sizeof(*buf)) ? -EFAULT : 0;
+}
+
+/* Clear the bits that are set in user space's copy, and protect their pages. */
+static int clear(struct vm *vm, struct memslot *slot, unsigned long __user *from, u64 first,
+		 unsigned int n, unsigned long *buf)
+{
+	unsigned long *word = slot->dirty_bitmap + first;
+	unsigned int i;
+
+	if (copy_from_user(buf, from + first, n * sizeof(*buf)))
+		return -EFAULT;
+
+	write_lock(&vm->tdp.lock);
+	for (i = 0; i < n; i++, word++) {
+		if (!buf[i])
+			continue;
+		/* A bit that is not set has its page protected, and has none past the end. */
+		buf[i] &= atomic_long_fetch_andnot(buf[i], (atomic_long_t *)word);
+		tdp_write_protect_mask(vm, slot->base_gfn + (first + i) * BITS_PER_LONG, buf[i]);
+	}
+	write_unlock(&vm->tdp.lock);
+	return 0;
+}
+
+/* All is reported before anything is cleared: a bad pointer changes nothing. */
+static int report_and_clear(struct vm *vm, struct memslot *slot, unsigned long __user *bits,
+			    unsigned long *buf)
+{
+	u64 words = BITS_TO_LONGS(slot->npages), i;
+	LIST_HEAD(none);
+	int ret = 0;
+
+	for (i = 0; i < words && !ret; i += CHUNK_WORDS)
+		ret = report(slot, bits, i, min_t(u64, CHUNK_WORDS, words - i), buf);
+	if (ret)
+		return ret;
+	for (i = 0; i < words && !ret; i += CHUNK_WORDS)
+		ret = clear(vm, slot, bits, i, min_t(u64, CHUNK_WORDS, words - i), buf);
+	tdp_finish(vm, &none, true);
+	return ret;
+}
+
+int slots_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
+{
+	struct memslot *slot;
+	unsigned long *buf;
+	int ret = -ENOENT;
+
+	if (log->slot >= SLOTS_MAX)
+		return -EINVAL;
+	buf = kmalloc_array(CHUNK_WORDS, sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+
+	mutex_lock(&vm->mutex);
+	slot = xa_load(&vm->slots.by_id, log->slot);
+	if (slot && slot->dirty_bitmap)
+		ret = report_and_clear(vm, slot, log->dirty_bitmap, buf);
+	mutex_unlock(&vm->mutex);
+	kfree(buf);
+	return ret;
+}

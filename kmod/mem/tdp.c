@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * tdp.c - nested page tables: filled on faults, emptied by whoever takes memory away.
+ *
+ * tdp_fault() is called by core/exit.c in the vCPU's thread; the rest by slots.c,
+ * dirty.c and notifier.c. Lock: tdp->lock, a spinning rwlock that the notifier may
+ * take in any context that may wait for interrupts; nothing is allocated, and no TLB
+ * flushed, under it. APM, "Nested Paging"; SDM, "The Extended Page Table Mechanism".
+ *
+ * A fault against an invalidation: the fault reads tdp->seq, then the slot, then the
+ * host's page tables, and maps under the lock if seq stands and no invalidation of
+ * that address is under way. The notifier is called before the host changes an entry
+ * (invalidating goes up, mappings go) and after (seq goes up), each under the lock:
+ *  - host entry read before the change, mapped before the first call: it removes it;
+ *  - ... mapped between the calls: refused, the address is in the hull;
+ *  - ... mapped after the second: refused, seq differs;
+ *  - seq read after the second: what is read is the changed entry.
+ * The removal of a slot is the same with one call: the slot has left the tree when
+ * tdp_zap() bumps seq, so a fault that saw it is undone or refused.
+ *
+ * TLBs: each removal counts in tdp->removed, under the lock. After a flush,
+ * tdp->flushed says how many removals it covers. Whoever comes to take memory away, and
+ * finds nothing mapped but an earlier removal not yet flushed, flushes too: the other
+ * thread has dropped the lock and is still about to. Tables unlinked from the tree are
+ * freed after the flush.
+ *
+ * The CPU sets accessed and dirty bits of live entries at any time, so entries are
+ * only changed by atomic operations.
+ */
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/mem_encrypt.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/sched.h>
+
+#include "../core/vcpu.h"
+#include "../core/vm.h"
+#include "host_page.h"
+#include "slots.h"
+#include "tdp.h"
+
+/* Frames that are write-protected before others get a chance to take the lock. */
+#define PROTECT_BATCH	BIT_ULL(16)
+
+static u64 *table_of(u64 e)
+{
+	return __va(__sme_clr(tdp_addr(e)));
+}
+
+void tdp_bump_seq(struct tdp *tdp)
+{
+	lockdep_assert_held_write(&tdp->lock);
+	WRITE_ONCE(tdp->seq, tdp->seq + 1);
+}
+
+static void note_removal(struct tdp *tdp)
+{
+	lockdep_assert_held(&tdp->lock);
+	/* The removal itself is visible before the count of it. */
+	smp_store_release(&tdp->removed, tdp->removed + 1);
+}
+
+/* A table page knows its level; page->lru links those that shall be freed. */
+static u64 *table_alloc(void)
+{
+	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+}
+
+static void table_unlink(struct tdp *tdp, u64 e, struct list_head *tables)
+{
+	list_add(&virt_to_page(table_of(e))->lru, tables);
+	note_removal(tdp);
+}
+
+/* Free a table whose subtables are appended to @tables. */
+static void table_free(struct tdp *tdp, struct page *page, struct list_head *tables)
+{
+	const struct tdp_format *f = tdp->format;
+	const u64 *table = page_address(page);
+	int i, leaves = 0, level = page_private(page);
+
+	for (i = 0; i < TDP_ENTRIES; i++) {
+		if (!tdp_present(f, table[i]))
+			continue;
+		if (tdp_is_leaf(f, table[i], level))
+			leaves++;
+		else
+			list_add(&virt_to_page(table_of(table[i]))->lru, tables);
+	}
+	if (leaves)
+		atomic_long_sub(leaves, &tdp->pages[level]);
+	atomic_long_dec(&tdp->pages[0]);
+	set_page_private(page, 0);
+	__free_page(page);
+}
+
+static void tables_free(struct tdp *tdp, struct list_head *tables, bool may_sleep)
+{
+	struct page *page;
+
+	while ((page = list_first_entry_or_null(tables, struct page, lru))) {
+		list_del(&page->lru);
+		table_free(tdp, page, tables);
+		if (may_sleep)
+			cond_resched();
+	}
+}
+
+/* --- taking away --- */
+
+static void zap_entry(struct tdp *tdp, u64 *entry, int level, struct list_head *tables)
+{
+	u64 old = xchg(entry, 0);
+
+	if (!tdp_is_leaf(tdp->format, old, level)) {
+		table_unlink(tdp, old, tables);
+		return;
+	}
+	atomic_long_dec(&tdp->pages[level]);
+	note_removal(tdp);
+}
+
+/* A leaf goes if part of it must, a table when all of it must, unread: this is short
+ * however large the range. What is below is counted and freed later, without the lock.
+ */
+static void zap(struct tdp *tdp, u64 *table, int level, u64 start, u64 end,
+		struct list_head *tables)
+{
+	const struct tdp_format *f = tdp->format;
+	u64 span = tdp_span(level), next;
+
+	for (; start < end; start = next) {
+		u64 *entry = &table[tdp_index(start, level)];
+		u64 e = READ_ONCE(*entry);
+
+		next = min((start | (span - 1)) + 1, end);
+		if (!tdp_present(f, e))
+			continue;
+		if (tdp_is_leaf(f, e, level) || next - start == span)
+			zap_entry(tdp, entry, level, tables);
+		else
+			zap(tdp, table_of(e), level - 1, start, next, tables);
+	}
+}
+
+void tdp_zap_locked(struct tdp *tdp, u64 start_gfn, u64 end_gfn, struct list_head *tables)
+{
+	lockdep_assert_held_write(&tdp->lock);
+	zap(tdp, __va(tdp->root), tdp->levels, start_gfn, min(end_gfn, tdp_max_gfn(tdp)), tables);
+}
+
+static void note_flush(struct tdp *tdp, unsigned long covered)
+{
+	long old = atomic_long_read(&tdp->flushed);
+
+	while (old < (long)covered && !atomic_long_try_cmpxchg(&tdp->flushed, &old, covered))
+		;
+}
+
+void tdp_finish(struct vm *vm, struct list_head *tables, bool may_sleep)
+{
+	struct tdp *tdp = &vm->tdp;
+	/* Read before the flush starts: later removals are not covered by it. */
+	unsigned long removed = smp_load_acquire(&tdp->removed);
+
+	if (removed != (unsigned long)atomic_long_read(&tdp->flushed)) {
+		vm_flush_tlbs(vm);
+		note_flush(tdp, removed);
+	}
+	tables_free(tdp, tables, may_sleep);
+}
+
+void tdp_zap(struct vm *vm, u64 start_gfn, u64 end_gfn)
+{
+	struct tdp *tdp = &vm->tdp;
+	LIST_HEAD(tables);
+
+	write_lock(&tdp->lock);
+	tdp_bump_seq(tdp);
+	tdp_zap_locked(tdp, start_gfn, end_gfn, &tables);
+	write_unlock(&tdp->lock);
+	tdp_finish(vm, &tables, true);
+}
+
+/* --- rights and ages of what is mapped --- */
+
+typedef bool (*leaf_fn)(struct tdp *tdp, u64 *entry);
+
+/* Call @fn for every leaf in the range; did any of them say true? */
+static bool visit(struct tdp *tdp, u64 *table, int level, u64 start, u64 end, leaf_fn fn)
+{
+	const struct tdp_format *f = tdp->format;
+	u64 span = tdp_span(level), next;
+	bool any = false;
+
+	for (; start < end; start = next) {
+		u64 *entry = &table[tdp_index(start, level)];
+		u64 e = READ_ONCE(*entry);
+
+		next = min((start | (span - 1)) + 1, end);
+		if (!tdp_present(f, e))
+			continue;
+		if (tdp_is_leaf(f, e, level))
+			any |= fn(tdp, entry);
+		else
+			any |= visit(tdp, table_of(e), level - 1, start, next, fn);
+	}
+	return any;
+}
+
+static bool visit_all(struct tdp *tdp, u64 start, u64 end, leaf_fn fn)
+{
+	return visit(tdp, __va(tdp->root), tdp->levels, start, min(end, tdp_max_gfn(tdp)), fn);
+}
+
+static bool take_bit(u64 *entry, u64 mask)
+{
+	return test_and_clear_bit(__ffs64(mask), (unsigned long *)entry);
+}
+
+static bool leaf_protect(struct tdp *tdp, u64 *entry)
+{
+	if (!take_bit(entry, tdp->format->write))
+		return false;
+	note_removal(tdp);
+	return true;
+}
+
+static bool leaf_young(struct tdp *tdp, u64 *entry)
+{
+	return READ_ONCE(*entry) & tdp->format->accessed;
+}
+
+static bool leaf_age(struct tdp *tdp, u64 *entry)
+{
+	return take_bit(entry, tdp->format->accessed);
+}
+
+bool tdp_age_locked(struct tdp *tdp, u64 start_gfn, u64 end_gfn, bool clear)
+{
+	lockdep_assert_held(&tdp->lock);
+	return visit_all(tdp, start_gfn, end_gfn, clear ? leaf_age : leaf_young);
+}
+
+void tdp_write_protect(struct vm *vm, u64 start_gfn, u64 end_gfn)
+{
+	struct tdp *tdp = &vm->tdp;
+	LIST_HEAD(none);
+	u64 next;
+
+	write_lock(&tdp->lock);
+	for (; start_gfn < end_gfn; start_gfn = next) {
+		next = min((start_gfn | (PROTECT_BATCH - 1)) + 1, end_gfn);
+		visit_all(tdp, start_gfn, next, leaf_protect);
+		cond_resched_rwlock_write(&tdp->lock);
+	}
+	write_unlock(&tdp->lock);
+	tdp_finish(vm, &none, true);
+}
+
+void tdp_write_protect_mask(struct vm *vm, u64 gfn, unsigned long mask)
+{
+	struct tdp *tdp = &vm->tdp;
+	unsigned long bit;
+
+	lockdep_assert_held_write(&tdp->lock);
+	for_each_set_bit(bit, &mask, BITS_PER_LONG)
+		visit_all(tdp, gfn + bit, gfn + bit + 1, leaf_protect);
+}
+
+/* --- faults --- */
+
+/* One fault: what is wanted, and what was found outside the lock. */
+struct want {
+	u64 gfn;
+	bool write;
+	struct memslot *slot;
+	unsigned long hva;
+	struct host_page host;
+	unsigned long seq;	/* tdp->seq before any of it was looked up */
+	u64 *spare;		/* a zeroed table page, or NULL */
+	struct list_head tables; /* tables that were replaced */
+};
+
+enum install { INSTALLED, INSTALL_RACED, INSTALL_NEEDS_TABLE };
+
+static const enum tdp_result install_result[] = {
+	[INSTALLED]		= TDP_MAPPED,
+	[INSTALL_RACED]		= TDP_RETRY,
+	[INSTALL_NEEDS_TABLE]	= TDP_NOMEM,	/* and there was none */
+};
+
+static enum tdp_result find_page(struct vm *vm, struct want *w)
+{
+	bool faulted_in = false;
+	int r;
+
+	for (;;) {
+		w->seq = READ_ONCE(vm->tdp.seq);
+		smp_rmb();	/* pairs with the lock around the change of seq */
+		w->slot = slots_find(vm, w->gfn);
+		if (!w->slot)
+			return TDP_MMIO;
+		if (w->write && (w->slot->flags & KVM_MEM_READONLY))
+			return TDP_READONLY;
+		w->hva = slot_hva(w->slot, w->gfn);
+		if (host_page_find(w->hva, w->write, &w->host))
+			return TDP_MAPPED;
+		if (faulted_in)
+			return TDP_RETRY;	/* gone again: let signals and the scheduler in */
+		r = host_page_fault_in(w->hva, w->write);
+		if (r)
+			return r == -EINTR ? TDP_SIGNAL : r == -ENOMEM ? TDP_NOMEM : TDP_FAULT;
+		faulted_in = true;
+	}
+}
+
+/* Do guest frame and host address of the slot run together in pieces of @level, and does
+ * the slot hold all of the piece around @gfn?
+ */
+static bool slot_holds(const struct memslot *slot, u64 gfn, int level)
+{
+	u64 span = tdp_span(level), first = gfn & -span;
+
+	return !((slot->base_gfn ^ (slot->hva >> PAGE_SHIFT)) & (span - 1)) &&
+	       first >= slot->base_gfn && first + span <= slot->base_gfn + slot->npages;
+}
+
+/* How large a leaf may be. Each page is logged by itself, so a logged slot has small ones. */
+static int want_level(struct tdp *tdp, const struct want *w)
+{
+	int level = min(w->host.level, tdp->format->max_leaf);
+
+	if (level == 1 || w->slot->dirty_bitmap)
+		return 1;
+	while (level > 1 && !slot_holds(w->slot, w->gfn, level))
+		level--;
+	return level;
+}
+
+/* Was the host's mapping of what a leaf at @level shows taken away since w->seq? */
+static bool raced(struct tdp *tdp, const struct want *w, int level)
+{
+	unsigned long size = PAGE_SIZE * tdp_span(level), start = w->hva & -size;
+
+	if (tdp->seq != w->seq)
+		return true;
+	return tdp->invalidating && start < tdp->inv_end && start + size > tdp->inv_start;
+}
+
+/* Put w->spare in as the table below @entry, and return its entry. */
+static u64 link_table(struct tdp *tdp, u64 *entry, u64 old, int level, struct want *w)
+{
+	u64 new = tdp->format->make_table(__sme_pa(w->spare));
+
+	set_page_private(virt_to_page(w->spare), level - 1);
+	atomic_long_inc(&tdp->pages[0]);
+	w->spare = NULL;
+	xchg(entry, new);
+	if (tdp_present(tdp->format, old)) {	/* a large leaf gives way */
+		atomic_long_dec(&tdp->pages[level]);
+		note_removal(tdp);
+	}
+	return new;
+}
+
+/* The entry of w->gfn at @level, with tables put in above it. NULL: w->spare was used up. */
+static u64 *descend(struct tdp *tdp, struct want *w, int level)
+{
+	const struct tdp_format *f = tdp->format;
+	u64 *table = __va(tdp->root);
+	int l;
+
+	for (l = tdp->levels; l > level; l--) {
+		u64 *entry = &table[tdp_index(w->gfn, l)];
+		u64 e = READ_ONCE(*entry);
+
+		if (!tdp_present(f, e) || tdp_is_leaf(f, e, l)) {
+			if (!w->spare)
+				return NULL;
+			e = link_table(tdp, entry, e, l, w);
+		}
+		table = table_of(e);
+	}
+	return &table[tdp_index(w->gfn, level)];
+}
+
+/* Put the leaf in. What is there already stays if it allows as much. */
+static void set_leaf(struct tdp *tdp, u64 *entry, int level, bool writable, struct want *w)
+{
+	const struct tdp_format *f = tdp->format;
+	u64 hpa = w->host.hpa & -(PAGE_SIZE * tdp_span(level));
+	u64 new = f->make_leaf(hpa, level, writable, true, w->host.memtype);
+	u64 old = READ_ONCE(*entry);
+
+	if (tdp_present(f, old) && tdp_is_leaf(f, old, level) && tdp_addr(old) == hpa) {
+		if (writable && !tdp_writable(f, old))
+			xchg(entry, new);	/* more rights need no flush */
+		return;
+	}
+	if (tdp_present(f, old))
+		zap_entry(tdp, entry, level, &w->tables);
+	xchg(entry, new);
+	atomic_long_inc(&tdp->pages[level]);
+}
+
+static enum install install(struct tdp *tdp, struct want *w)
+{
+	int level = want_level(tdp, w);
+	bool writable = w->host.writable && !(w->slot->flags & KVM_MEM_READONLY);
+	u64 *entry;
+
+	if (raced(tdp, w, level))
+		return INSTALL_RACED;
+	entry = descend(tdp, w, level);
+	if (!entry)
+		return INSTALL_NEEDS_TABLE;
+	if (w->slot->dirty_bitmap) {
+		/* Marked, then writable: the log is never behind what the guest can write. */
+		writable &= w->write;
+		if (writable)
+			slot_mark_dirty(w->slot, w->gfn);
+	}
+	set_leaf(tdp, entry, level, writable, w);
+	return INSTALLED;
+}
+
+static enum tdp_result map_page(struct vm *vm, struct want *w)
+{
+	struct tdp *tdp = &vm->tdp;
+	enum install r;
+
+	INIT_LIST_HEAD(&w->tables);
+	do {
+		write_lock(&tdp->lock);
+		r = install(tdp, w);
+		write_unlock(&tdp->lock);
+		if (r != INSTALL_NEEDS_TABLE)
+			break;
+		w->spare = table_alloc();
+	} while (w->spare);
+
+	tdp_finish(vm, &w->tables, true);
+	if (unlikely(w->spare))
+		free_page((unsigned long)w->spare);
+	return install_result[r];
+}
+
+enum tdp_result tdp_fault(struct vcpu *v, u64 gpa, u32 access)
+{
+	struct want w = {
+		.gfn = gpa >> PAGE_SHIFT,
+		.write = access & ACCESS_WRITE,
+	};
+	enum tdp_result r = find_page(v->vm, &w);
+
+	return r == TDP_MAPPED ? map_page(v->vm, &w) : r;
+}
+
+/* --- life --- */
+
+u64 tdp_max_gfn(const struct tdp *tdp)
+{
+	return tdp_span(tdp->levels + 1);
+}
+
+int tdp_init(struct vm *vm, const struct tdp_format *format)
+{
+	struct tdp *tdp = &vm->tdp;
+	u64 *root = table_alloc();
+
+	rwlock_init(&tdp->lock);
+	tdp->format = format;
+	tdp->levels = format->levels ?: pgtable_l5_enabled() ? 5 : 4;
+	if (!root)
+		return -ENOMEM;
+	set_page_private(virt_to_page(root), tdp->levels);
+	tdp->root = __pa(root);
+	atomic_long_set(&tdp->pages[0], 1);
+	return 0;
+}
+
+void tdp_free(struct vm *vm)
+{
+	struct tdp *tdp = &vm->tdp;
+	LIST_HEAD(tables);
+
+	if (!tdp->root)
+		return;
+	list_add(&virt_to_page(__va(tdp->root))->lru, &tables);
+	tables_free(tdp, &tables, true);
+	tdp->root = 0;
+}
