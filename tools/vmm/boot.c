@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The boot loader: puts a bzImage, its command line and its initial ramdisk
+ * into guest memory and describes them in the "zero page", as the kernel's
+ * boot protocol for 64-bit entry wants it ("The Linux/x86 Boot Protocol" in the
+ * kernel's documentation). vCPU 0 starts in long mode with paging on, so the
+ * first code that runs in the guest is the kernel's.
+ */
+#include <asm/bootparam.h>
+#include <asm/processor-flags.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "vmm.h"
+
+#define ZERO_PAGE	0x7000
+#define GDT_BASE	0x8000
+#define PML4_BASE	0x9000
+#define PDPT_BASE	0xa000
+#define PD_BASE		0xb000		/* four pages, one for each GiB */
+#define CMDLINE_BASE	0x20000
+#define LOW_RAM_END	0x9fc00
+#define KERNEL_BASE	0x100000ULL
+#define MIN_RAM		(16ULL << 20)
+
+#define BOOT_CS		0x10		/* both fixed by the protocol */
+#define BOOT_DS		0x18
+#define ENTRY_64	0x200		/* the 64-bit entry, after the start */
+#define HDR_MAGIC	0x53726448	/* "HdrS" */
+
+#define PTE_PRESENT	0x01
+#define PTE_WRITE	0x02
+#define PTE_LARGE	0x80
+
+#define EFER_LME	(1 << 8)
+#define EFER_LMA	(1 << 10)
+
+enum e820_type { RAM = 1, RESERVED = 2 };
+
+static int open_file(const char *path, u64 *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		die("%s: %m", path);
+	*size = st.st_size;
+	return fd;
+}
+
+static void read_file(int fd, const char *path, void *to, size_t len, off_t off)
+{
+	ssize_t n;
+
+	for (; len; len -= n, to = (char *)to + n, off += n) {
+		n = pread(fd, to, len, off);
+		if (n <= 0)
+			die("%s: short, or cannot be read", path);
+	}
+}
+
+/* First sectors of real-mode code, of which the header is a part; the rest */
+static void load_kernel(struct setup_header *h, const char *path)
+{
+	u64 size, start;
+	int fd = open_file(path, &size);
+
+	read_file(fd, path, h, sizeof(*h), offsetof(struct boot_params, hdr));
+	start = (h->setup_sects + 1) * 512;
+	if (h->header != HDR_MAGIC || h->version < 0x20c ||
+	    !(h->xloadflags & XLF_KERNEL_64) || size <= start)
+		die("%s is not a bzImage with a 64-bit entry", path);
+	size -= start;
+	if (h->pref_address + h->init_size > vm.ram[0].size ||
+	    !guest_mem(KERNEL_BASE, size))
+		die("%s needs more memory", path);
+	read_file(fd, path, guest_mem(KERNEL_BASE, size), size, start);
+	close(fd);
+	h->type_of_loader = 0xff;
+	h->loadflags |= LOADED_HIGH;
+}
+
+/* At the top of low memory, out of the way of the unpacked kernel */
+static void load_initrd(struct setup_header *h, const char *path)
+{
+	u64 size, bottom = h->pref_address + h->init_size;
+	u64 top = h->initrd_addr_max & ~0xfffULL;
+	int fd = open_file(path, &size);
+
+	if (top > vm.ram[0].size)
+		top = vm.ram[0].size;
+	if (size > top || ((top - size) & ~0xfffULL) < bottom)
+		die("%s does not fit into memory", path);
+	h->ramdisk_image = (top - size) & ~0xfffULL;
+	h->ramdisk_size = size;
+	read_file(fd, path, guest_mem(h->ramdisk_image, size), size, 0);
+	close(fd);
+}
+
+static void load_cmdline(struct setup_header *h, const char *cmdline)
+{
+	if (strlen(cmdline) > h->cmdline_size)
+		die("the command line is longer than %u", h->cmdline_size);
+	strcpy(guest_mem(CMDLINE_BASE, h->cmdline_size + 1), cmdline);
+	h->cmd_line_ptr = CMDLINE_BASE;
+}
+
+static void add_memory(struct boot_params *bp, u64 start, u64 end, u32 type)
+{
+	bp->e820_table[bp->e820_entries++] =
+		(struct boot_e820_entry){ start, end - start, type };
+}
+
+/* Linear = physical for the first 4 GiB, in pages of 2 MiB; flat segments */
+static void build_tables(void)
+{
+	u64 *pdpt = guest_mem(PDPT_BASE, 0x1000);
+	u64 *pd = guest_mem(PD_BASE, 0x4000);
+	u64 *gdt = guest_mem(GDT_BASE, 0x1000);
+	u64 i;
+
+	*(u64 *)guest_mem(PML4_BASE, 8) = PDPT_BASE | PTE_PRESENT | PTE_WRITE;
+	for (i = 0; i < 4; i++)
+		pdpt[i] = (PD_BASE + i * 0x1000) | PTE_PRESENT | PTE_WRITE;
+	for (i = 0; i < 4 * 512; i++)
+		pd[i] = i << 21 | PTE_PRESENT | PTE_WRITE | PTE_LARGE;
+	gdt[BOOT_CS / 8] = 0x00af9b000000ffffULL;
+	gdt[BOOT_DS / 8] = 0x00cf93000000ffffULL;
+}
+
+void boot_load(const char *kernel, const char *initrd, const char *cmdline)
+{
+	struct boot_params *bp = guest_mem(ZERO_PAGE, sizeof(*bp));
+
+	if (vm.ram[0].size < MIN_RAM)
+		die("too little memory");
+	load_kernel(&bp->hdr, kernel);
+	if (initrd)
+		load_initrd(&bp->hdr, initrd);
+	load_cmdline(&bp->hdr, cmdline);
+
+	add_memory(bp, 0, LOW_RAM_END, RAM);
+	add_memory(bp, LOW_RAM_END, KERNEL_BASE, RESERVED);
+	add_memory(bp, KERNEL_BASE, vm.ram[0].size, RAM);
+	if (vm.nr_ram > 1)
+		add_memory(bp, HIGH_RAM_BASE, HIGH_RAM_BASE + vm.ram[1].size, RAM);
+	bp->acpi_rsdp_addr = ACPI_BASE;
+	build_tables();
+}
+
+/* What is in the GDT, in the form in which the hypervisor wants it */
+static struct kvm_segment segment(u16 selector, u8 type, bool code)
+{
+	return (struct kvm_segment){
+		.limit = 0xffffffff, .selector = selector, .type = type,
+		.present = 1, .s = 1, .g = 1, .l = code, .db = !code,
+	};
+}
+
+/* RSI holds the zero page, interrupts are off, the rest is up to the kernel */
+void boot_processor(struct kvm_regs *regs, struct kvm_sregs *sregs)
+{
+	sregs->cs = segment(BOOT_CS, 0xb, true);
+	sregs->ds = segment(BOOT_DS, 0x3, false);
+	sregs->es = sregs->ds;
+	sregs->fs = sregs->ds;
+	sregs->gs = sregs->ds;
+	sregs->ss = sregs->ds;
+	sregs->gdt.base = GDT_BASE;
+	sregs->gdt.limit = BOOT_DS + 7;
+	sregs->cr3 = PML4_BASE;
+	sregs->cr4 |= X86_CR4_PAE;
+	sregs->efer |= EFER_LME | EFER_LMA;
+	sregs->cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE | X86_CR0_PG;
+
+	regs->rip = KERNEL_BASE + ENTRY_64;
+	regs->rsi = ZERO_PAGE;
+	regs->rflags = X86_EFLAGS_FIXED;
+}
