@@ -24,6 +24,7 @@
 #define MSR_X2APIC_FIRST		0x800
 #define MSR_X2APIC_COUNT		0x100
 
+#define APIC_BASE_X2APIC	BIT_ULL(10)
 #define PLATFORM_CPUID_FAULT	BIT_ULL(31)
 #define FEATURES_CPUID_FAULT	BIT_ULL(0)
 #define HWCR_MC_STATUS_WRITE	BIT_ULL(18)
@@ -385,7 +386,7 @@ enum apic_mode { APIC_OFF, APIC_INVALID, APIC_XAPIC, APIC_X2APIC };
 
 static enum apic_mode apic_mode_of(u64 base)
 {
-	return (base & (X2APIC_ENABLE | MSR_IA32_APICBASE_ENABLE)) >> 10;
+	return (base & (APIC_BASE_X2APIC | MSR_IA32_APICBASE_ENABLE)) >> 10;
 }
 
 bool apic_base_valid(const struct cpu_model *m, u64 old, u64 val, bool host)
@@ -395,7 +396,7 @@ bool apic_base_valid(const struct cpu_model *m, u64 old, u64 val, bool host)
 
 	valid |= MSR_IA32_APICBASE_BSP | MSR_IA32_APICBASE_ENABLE;
 	if (model_has(m, HAS_X2APIC))
-		valid |= X2APIC_ENABLE;
+		valid |= APIC_BASE_X2APIC;
 	if (val & ~valid || to == APIC_INVALID)
 		return false;
 	if (host)
