@@ -44,6 +44,10 @@ ioctl_handler state_get_regs, state_set_regs, state_get_sregs, state_set_sregs,
 
 /* events.c */
 ioctl_handler events_get, events_set, events_nmi, events_interrupt;
+/* Have an interrupt delivered first of all, whatever IF says. */
 void events_queue_irq(struct vcpu *v, u8 vector, bool soft);
+
+/* mce.c */
+ioctl_handler vmce_setup, vmce_set;
 
 #endif

@@ -6,6 +6,8 @@
  * number, so that programs written for KVM find us. Both are the same file. No lock:
  * what they show is constant.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/kvm.h>

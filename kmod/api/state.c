@@ -203,6 +203,7 @@ long state_set_debugregs(void *object, void *arg, unsigned long raw)
 	memcpy(r->dr, d->db, sizeof(r->dr));
 	r->dr6 = dr6_fixed(d->dr6);
 	r->dr7 = dr7_fixed(d->dr7);
+	vcpu_model_changed(object);
 	return 0;
 }
 

@@ -38,14 +38,6 @@ static long vcpu_set_lapic(void *object, void *arg, unsigned long raw)
 	return lapic_set_state(object, arg);
 }
 
-static long vcpu_setup_mce(void *object, void *arg, unsigned long raw)
-{
-	struct vcpu *v = object;
-	const u64 *mcg_cap = arg;
-
-	return msr_setup_mce(&v->msr, *mcg_cap, MSR_MCG_CAP_SUPPORTED);
-}
-
 static long vcpu_clock_stopped(void *object, void *arg, unsigned long raw)
 {
 	return kvmclock_stopped(object);
@@ -111,7 +103,8 @@ static const struct ioctl_row vcpu_rows[] = {
 	IOCTL_PLAIN(KVM_SET_CPUID2, LOAD, lists_set_cpuid),
 	IOCTL_PLAIN(KVM_GET_CPUID2, LOAD, lists_get_cpuid),
 	IOCTL_PLAIN(KVM_SET_SIGNAL_MASK, 0, lists_set_sigmask),
-	IOCTL_READS(KVM_X86_SETUP_MCE, u64, 0, vcpu_setup_mce),
+	IOCTL_READS(KVM_X86_SETUP_MCE, u64, 0, vmce_setup),
+	IOCTL_READS(KVM_X86_SET_MCE, struct kvm_x86_mce, LOAD, vmce_set),
 	IOCTL_PLAIN(KVM_KVMCLOCK_CTRL, LOAD | SRCU, vcpu_clock_stopped),
 	IOCTL_PLAIN(KVM_GET_TSC_KHZ, 0, vcpu_get_tsc_khz),
 	IOCTL_PLAIN(KVM_SET_TSC_KHZ, 0, vcpu_set_tsc_khz),
@@ -245,8 +238,11 @@ static const struct file_operations vcpu_fops = {
 static int vcpu_fd_fill(struct file *file, struct vm *vm, u32 id)
 {
 	struct vcpu *v;
-	int ret = vcpu_create(vm, id, &v);
+	int ret;
 
+	mutex_lock(&vm->mutex);
+	ret = vcpu_create(vm, id, &v);
+	mutex_unlock(&vm->mutex);
 	if (ret)
 		return ret;
 	vm_get(vm);

@@ -291,21 +291,6 @@ static const struct file_operations vm_fops = {
 	.llseek = noop_llseek,
 };
 
-static struct vm *vm_create_complete(void)
-{
-	struct vm *vm = vm_create();
-	int ret;
-
-	if (IS_ERR(vm))
-		return vm;
-	ret = coalesced_create(vm);
-	if (ret) {
-		vm_put(vm);
-		return ERR_PTR(ret);
-	}
-	return vm;
-}
-
 /**
  * vm_fd_create() - KVM_CREATE_VM
  *
@@ -327,7 +312,7 @@ int vm_fd_create(void)
 		put_unused_fd(fd);
 		return PTR_ERR(file);
 	}
-	vm = vm_create_complete();
+	vm = vm_create();
 	if (IS_ERR(vm)) {
 		fput(file);
 		put_unused_fd(fd);

@@ -67,9 +67,9 @@ static union fpregs_state *image_alloc(const struct vcpu *v)
 	return kvzalloc(fpu_image_size(v), GFP_KERNEL_ACCOUNT);
 }
 
-void fpu_reset(struct vcpu *v)
+void fpu_reset(struct vcpu *v, bool init)
 {
-	union fpregs_state *image = image_alloc(v);
+	union fpregs_state *image = init ? NULL : image_alloc(v);
 
 	if (!image)
 		return;

@@ -16,8 +16,8 @@
 /* With the vCPU: 0 or -ENOMEM; the state is that of power-on. */
 int fpu_create(struct vcpu *v);
 void fpu_free(struct vcpu *v);
-/* RESET. INIT leaves all of this alone. */
-void fpu_reset(struct vcpu *v);
+/* RESET; not between fpu_enter() and fpu_leave(). INIT leaves all of it alone. */
+void fpu_reset(struct vcpu *v, bool init);
 
 /* Around KVM_RUN: this thread's registers are the guest's, and back. */
 void fpu_enter(struct vcpu *v);
