@@ -115,7 +115,7 @@ long state_get_sregs(void *object, void *arg, unsigned long raw)
 	s->cr3 = r->cr3;
 	s->cr4 = r->cr4;
 	s->efer = r->efer;
-	s->cr8 = v->lapic ? lapic_cr8(v) : r->cr8;
+	s->cr8 = lapic_cr8(v);
 	if (vcpu_read_msr(v, MSR_IA32_APICBASE, true, &s->apic_base))
 		s->apic_base = 0;
 	if (v->events.again.type == EVENT_IRQ)
@@ -135,9 +135,7 @@ static void sregs_take_control(struct vcpu *v, const struct kvm_sregs *s)
 	r->cr3 = s->cr3;
 	r->cr4 = s->cr4;
 	r->efer = s->efer;
-	r->cr8 = s->cr8 & 0xf;
-	if (v->lapic)
-		lapic_set_cr8(v, r->cr8);
+	lapic_set_cr8(v, s->cr8);
 	if (flush)
 		vcpu_request(v, REQ_TLB_FLUSH);
 }
@@ -167,7 +165,7 @@ long state_set_sregs(void *object, void *arg, unsigned long raw)
 	const struct kvm_sregs *s = arg;
 	struct vcpu *v = object;
 
-	if (!sregs_valid(&v->model, s) ||
+	if (!sregs_valid(&v->model, s) || !cr8_valid(s->cr8) ||
 	    vcpu_write_msr(v, MSR_IA32_APICBASE, true, s->apic_base))
 		return -EINVAL;
 	sregs_take_control(v, s);
