@@ -135,7 +135,7 @@ static const struct optable_row *vex_opcode(struct x86_insn *insn, struct cursor
 	insn->opcode = next_byte(c);
 	if (insn->mode != INSN_LONG64) {
 		insn->rex &= INSN_REX_W;
-		insn->vvvv &= 7;
+		insn->vvvv &= 7;	/* the fourth bit is ignored */
 	}
 	return optable_find_vex(insn->enc, insn->map, insn->opcode, insn->pp);
 }
@@ -183,8 +183,11 @@ static const struct optable_row *decode_evex(struct x86_insn *insn, struct curso
 	insn->vl = 16 << ((insn->evex_p2 >> 5) & 3);
 	if ((b1 & 0x08) || !(b2 & 0x04))
 		return NULL;
-	/* R' is the fifth bit of the register in ModRM.reg. */
-	insn->reg = insn->mode == INSN_LONG64 && !(b1 & 0x10) ? 16 : 0;
+	if (insn->mode == INSN_LONG64) {
+		/* R' and V' are the fifth bits of ModRM.reg and vvvv. */
+		insn->reg = b1 & 0x10 ? 0 : 16;
+		insn->vvvv |= insn->evex_p2 & 0x08 ? 0 : 16;
+	}
 	return vex_opcode(insn, c);
 }
 
@@ -389,6 +392,17 @@ static bool lock_ok(const struct x86_insn *insn, const struct optable_row *row)
 	return (row->attr & OP_LOCK) && insn->is_mem;
 }
 
+static bool vex_fields_ok(const struct x86_insn *insn, u32 attr)
+{
+	if (insn->enc == INSN_ENC_LEGACY)
+		return true;
+	if ((attr & OP_L0) && insn->vl != 16)
+		return false;
+	if (insn->enc != INSN_ENC_EVEX)
+		return true;
+	return !(attr & (insn->rex & INSN_REX_W ? OP_EVEX_W0 : OP_EVEX_W1));
+}
+
 static bool row_is_valid(const struct x86_insn *insn, const struct optable_row *row)
 {
 	bool long64 = insn->mode == INSN_LONG64;
@@ -401,6 +415,8 @@ static bool row_is_valid(const struct x86_insn *insn, const struct optable_row *
 	    (insn->mode == INSN_REAL16 || insn->mode == INSN_VM86))
 		return false;
 	if (row->attr & (insn->is_mem ? OP_REG : OP_MEM))
+		return false;
+	if (!vex_fields_ok(insn, row->attr))
 		return false;
 	return !insn->lock || lock_ok(insn, row);
 }

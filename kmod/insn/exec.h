@@ -38,6 +38,7 @@ struct insn_exec {
 	u64 dst, src, src2;	/* operands, zero-extended (immediates sign-extended) */
 	u64 old;		/* what @dst was */
 	u8 size, src_size;	/* of @dst and @src */
+	bool keep;		/* a destination register stays untouched, all 64 bits */
 
 	struct {		/* a second result, for a general register */
 		u8 reg, size;	/* size 0: none */
@@ -52,6 +53,7 @@ u64 exec_gpr_read(const struct insn_exec *x, unsigned int reg, unsigned int size
 void exec_gpr_write(struct insn_exec *x, unsigned int reg, unsigned int size, u64 val);
 enum insn_rc exec_store_locked(struct insn_exec *x, const void *old, const void *new,
 			       unsigned int size);
+enum insn_rc exec_check_push(struct insn_exec *x, unsigned int size);
 enum insn_rc exec_push(struct insn_exec *x, u64 val, unsigned int size);
 enum insn_rc exec_pop(struct insn_exec *x, u64 *val, unsigned int size);
 enum insn_rc exec_branch(struct insn_exec *x, u64 target);

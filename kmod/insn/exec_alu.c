@@ -216,19 +216,21 @@ static void set_zf(struct insn_exec *x, bool zero)
 	x->flags = (x->flags & ~FL_ZF) | (zero ? FL_ZF : 0);
 }
 
-/* Of zero the destination stays as it was. */
+/* BSF and BSR of zero leave the destination as it was. */
 enum insn_rc op_bsf(struct insn_exec *x)
 {
-	set_zf(x, !x->src);
-	if (x->src)
+	x->keep = !x->src;
+	set_zf(x, x->keep);
+	if (!x->keep)
 		x->dst = __ffs(x->src);
 	return INSN_DONE;
 }
 
 enum insn_rc op_bsr(struct insn_exec *x)
 {
-	set_zf(x, !x->src);
-	if (x->src)
+	x->keep = !x->src;
+	set_zf(x, x->keep);
+	if (!x->keep)
 		x->dst = fls64(x->src) - 1;
 	return INSN_DONE;
 }

@@ -81,16 +81,17 @@ enum insn_rc op_xadd(struct insn_exec *x)
 	return INSN_DONE;
 }
 
-/* The destination is written in any case, with its old value if they differ. */
+/* A destination in memory is written in any case, with its old value if they differ. */
 enum insn_rc op_cmpxchg(struct insn_exec *x)
 {
 	u64 acc = x->r->gpr[R_RAX] & size_mask(x->size);
 
 	flags_sub(acc, x->dst, false, x->size, &x->flags);
-	if (acc == x->dst)
-		x->dst = x->src;
-	else
+	x->keep = acc != x->dst;
+	if (x->keep)
 		set_extra(x, R_RAX, x->dst);
+	else
+		x->dst = x->src;
 	return INSN_DONE;
 }
 
@@ -197,12 +198,14 @@ enum insn_rc op_leave(struct insn_exec *x)
 	return rc;
 }
 
-/* The target is checked before the return address is pushed. */
+/* A fault of the stack comes before one of the target; both before the push. */
 static enum insn_rc call(struct insn_exec *x, u64 target)
 {
 	u64 ret = x->next_rip;
-	enum insn_rc rc = exec_branch(x, target);
+	enum insn_rc rc = exec_check_push(x, x->insn->opsize);
 
+	if (rc == INSN_DONE)
+		rc = exec_branch(x, target);
 	if (rc == INSN_DONE)
 		rc = exec_push(x, ret, x->insn->opsize);
 	return rc;

@@ -192,7 +192,7 @@ static enum insn_rc store_results(struct insn_exec *x)
 		return rc;
 	if (x->extra.size)
 		exec_gpr_write(x, x->extra.reg, x->extra.size, x->extra.val);
-	if (!mem && (x->row->attr & OP_WR))
+	if (!mem && (x->row->attr & OP_WR) && !x->keep)
 		rc = store_dst(x);
 	return rc;
 }
@@ -211,13 +211,30 @@ static enum insn_rc run(struct insn_exec *x)
 	return rc;
 }
 
+static enum insn_rc push_address(struct insn_exec *x, unsigned int size, u64 *sp, u64 *lin)
+{
+	*sp = (x->r->gpr[R_RSP] - size) & exec_stack_mask(x->r);
+	return exec_seg_linear(x->r, SEG_SS, *sp, size, true, lin, x->fault);
+}
+
+/* Would a push fault? For what must be looked at before something else. */
+enum insn_rc exec_check_push(struct insn_exec *x, unsigned int size)
+{
+	unsigned int count = 1;
+	enum insn_rc rc;
+	u64 sp, lin;
+
+	rc = push_address(x, size, &sp, &lin);
+	if (rc == INSN_DONE)
+		rc = x->bus->probe(x->arg, lin, size, &count, true, x->fault);
+	return rc;
+}
+
 enum insn_rc exec_push(struct insn_exec *x, u64 val, unsigned int size)
 {
 	u64 mask = exec_stack_mask(x->r), *rsp = &x->r->gpr[R_RSP], sp, lin;
-	enum insn_rc rc;
+	enum insn_rc rc = push_address(x, size, &sp, &lin);
 
-	sp = (*rsp - size) & mask;
-	rc = exec_seg_linear(x->r, SEG_SS, sp, size, true, &lin, x->fault);
 	if (rc == INSN_DONE)
 		rc = x->bus->write(x->arg, lin, &val, size, x->fault);
 	*rsp = (*rsp & ~mask) | sp;

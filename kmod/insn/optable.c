@@ -484,14 +484,18 @@ static const struct optable_row op_0fb8[4] = {
 	[2] = X("popcnt", op_popcnt, G_v, E_v, OP_WR),
 };
 
+static const struct optable_row op_0fc3[4] = {
+	X("movnti", op_mov, M_y, G_y, OP_WR | OP_MEM),
+};
+
 static const struct optable_row op_0fbc[4] = {
-	X("bsf", op_bsf, G_v, E_v, OP_RMW), X("bsf", op_bsf, G_v, E_v, OP_RMW),
-	L("tzcnt", G_v, E_v, OP_WR), X("bsf", op_bsf, G_v, E_v, OP_RMW),
+	X("bsf", op_bsf, G_v, E_v, OP_WR), X("bsf", op_bsf, G_v, E_v, OP_WR),
+	L("tzcnt", G_v, E_v, OP_WR), X("bsf", op_bsf, G_v, E_v, OP_WR),
 };
 
 static const struct optable_row op_0fbd[4] = {
-	X("bsr", op_bsr, G_v, E_v, OP_RMW), X("bsr", op_bsr, G_v, E_v, OP_RMW),
-	L("lzcnt", G_v, E_v, OP_WR), X("bsr", op_bsr, G_v, E_v, OP_RMW),
+	X("bsr", op_bsr, G_v, E_v, OP_WR), X("bsr", op_bsr, G_v, E_v, OP_WR),
+	L("lzcnt", G_v, E_v, OP_WR), X("bsr", op_bsr, G_v, E_v, OP_WR),
 };
 
 const struct optable_row optable_0f[256] = {
@@ -587,7 +591,7 @@ const struct optable_row optable_0f[256] = {
 	[0xc0] = X("xadd", op_xadd, E_b, G_b, RMW_LOCK),
 	[0xc1] = X("xadd", op_xadd, E_v, G_v, RMW_LOCK),
 	[0xc2] = L3("cmpps", V_x, W_x, I_b, 0),
-	[0xc3] = X("movnti", op_mov, M_y, G_y, OP_WR | OP_MEM),
+	[0xc3] = BY_PP(op_0fc3),
 	[0xc4] = L3("pinsrw", V_x, E_w, I_b, 0),
 	[0xc5] = L3("pextrw", G_y, W_x, I_b, OP_REG),
 	[0xc6] = L3("shufps", V_x, W_x, I_b, 0),
@@ -621,6 +625,10 @@ static const struct optable_row op_0f38f1[4] = {
 	[3] = L("crc32", G_y, E_v, 0),
 };
 
+static const struct optable_row op_0f38f9[4] = {
+	X("movdiri", op_mov, M_y, G_y, OP_WR | OP_MEM),
+};
+
 const struct optable_row optable_0f38[256] = {
 	[0x00 ... 0x0b] = L("ssse3", V_x, W_x, 0),
 	[0x10] = L("pblendvb", V_x, W_x, 0),
@@ -642,7 +650,7 @@ const struct optable_row optable_0f38[256] = {
 	[0xf1] = BY_PP(op_0f38f1),
 	[0xf5 ... 0xf6] = L("adcx, wrss", G_y, E_y, 0),
 	[0xf8] = L("movdir64b", G_v, M_, OP_MEM),
-	[0xf9] = X("movdiri", op_mov, M_y, G_y, OP_WR | OP_MEM),
+	[0xf9] = BY_PP(op_0f38f9),
 	[0xfa ... 0xfb] = L("encodekey", G_y, E_y, OP_REG),
 };
 
@@ -672,30 +680,42 @@ const struct optable_row optable_3dnow = L("3dnow", P_q, Q_q, 0);
 #define VECI(first, last)	{ first, last, P_ALL, L3("vector", V_x, W_x, I_b, 0) }
 #define MOVE(op, pps, exec, d, s, a)	{ op, op, pps, X("vmov", exec, d, s, OP_OWN | (a)) }
 
+#define W0	OP_EVEX_W0
+#define W1	OP_EVEX_W1
+
 /* The moves VEX and EVEX have in common; map 0F. */
 static const struct optable_range vector_moves[] = {
-	MOVE(0x10, P_NONE | P_66, op_vec_load, V_x, W_x, 0),
-	MOVE(0x10, P_F3, op_vec_load, V_d, W_d, 0),
-	MOVE(0x10, P_F2, op_vec_load, V_q, W_q, 0),
-	MOVE(0x11, P_NONE | P_66, op_vec_store, W_x, V_x, 0),
-	MOVE(0x11, P_F3, op_vec_store, W_d, V_d, 0),
-	MOVE(0x11, P_F2, op_vec_store, W_q, V_q, 0),
-	MOVE(0x12, P_NONE | P_66, op_vec_load_low, V_q, W_q, 0),
-	MOVE(0x13, P_NONE | P_66, op_vec_store, W_q, V_q, OP_MEM),
-	MOVE(0x16, P_NONE | P_66, op_vec_load_high, V_q, W_q, 0),
-	MOVE(0x17, P_NONE | P_66, op_vec_store_high, W_q, V_q, OP_MEM),
-	MOVE(0x28, P_NONE | P_66, op_vec_load, V_x, W_x, OP_ALIGN),
-	MOVE(0x29, P_NONE | P_66, op_vec_store, W_x, V_x, OP_ALIGN),
-	MOVE(0x2b, P_NONE | P_66, op_vec_store, W_x, V_x, OP_ALIGN | OP_MEM),
-	MOVE(0x6e, P_66, op_vec_load, V_y, E_y, 0),
+	MOVE(0x10, P_NONE, op_vec_load, V_x, W_x, W0),
+	MOVE(0x10, P_66, op_vec_load, V_x, W_x, W1),
+	MOVE(0x10, P_F3, op_vec_load, V_d, W_d, W0),
+	MOVE(0x10, P_F2, op_vec_load, V_q, W_q, W1),
+	MOVE(0x11, P_NONE, op_vec_store, W_x, V_x, W0),
+	MOVE(0x11, P_66, op_vec_store, W_x, V_x, W1),
+	MOVE(0x11, P_F3, op_vec_store, W_d, V_d, W0),
+	MOVE(0x11, P_F2, op_vec_store, W_q, V_q, W1),
+	MOVE(0x12, P_NONE, op_vec_load_low, V_q, W_q, OP_L0 | W0),
+	MOVE(0x12, P_66, op_vec_load_low, V_q, W_q, OP_L0 | W1 | OP_MEM),
+	MOVE(0x13, P_NONE, op_vec_store, W_q, V_q, OP_L0 | W0 | OP_MEM),
+	MOVE(0x13, P_66, op_vec_store, W_q, V_q, OP_L0 | W1 | OP_MEM),
+	MOVE(0x16, P_NONE, op_vec_load_high, V_q, W_q, OP_L0 | W0),
+	MOVE(0x16, P_66, op_vec_load_high, V_q, W_q, OP_L0 | W1 | OP_MEM),
+	MOVE(0x17, P_NONE, op_vec_store_high, W_q, V_q, OP_L0 | W0 | OP_MEM),
+	MOVE(0x17, P_66, op_vec_store_high, W_q, V_q, OP_L0 | W1 | OP_MEM),
+	MOVE(0x28, P_NONE, op_vec_load, V_x, W_x, OP_ALIGN | W0),
+	MOVE(0x28, P_66, op_vec_load, V_x, W_x, OP_ALIGN | W1),
+	MOVE(0x29, P_NONE, op_vec_store, W_x, V_x, OP_ALIGN | W0),
+	MOVE(0x29, P_66, op_vec_store, W_x, V_x, OP_ALIGN | W1),
+	MOVE(0x2b, P_NONE, op_vec_store, W_x, V_x, OP_ALIGN | W0 | OP_MEM),
+	MOVE(0x2b, P_66, op_vec_store, W_x, V_x, OP_ALIGN | W1 | OP_MEM),
+	MOVE(0x6e, P_66, op_vec_load, V_y, E_y, OP_L0),
 	MOVE(0x6f, P_66, op_vec_load, V_x, W_x, OP_ALIGN),
 	MOVE(0x6f, P_F3, op_vec_load, V_x, W_x, 0),
-	MOVE(0x7e, P_66, op_vec_store, E_y, V_y, 0),
-	MOVE(0x7e, P_F3, op_vec_load, V_q, W_q, 0),
+	MOVE(0x7e, P_66, op_vec_store, E_y, V_y, OP_L0),
+	MOVE(0x7e, P_F3, op_vec_load, V_q, W_q, OP_L0 | W1),
 	MOVE(0x7f, P_66, op_vec_store, W_x, V_x, OP_ALIGN),
 	MOVE(0x7f, P_F3, op_vec_store, W_x, V_x, 0),
-	MOVE(0xd6, P_66, op_vec_store, W_q, V_q, 0),
-	MOVE(0xe7, P_66, op_vec_store, W_x, V_x, OP_ALIGN | OP_MEM),
+	MOVE(0xd6, P_66, op_vec_store, W_q, V_q, OP_L0 | W1),
+	MOVE(0xe7, P_66, op_vec_store, W_x, V_x, OP_ALIGN | W0 | OP_MEM),
 };
 
 static const struct optable_range vex_0f[] = {
@@ -739,7 +759,7 @@ static const struct optable_range evex_0f[] = {
 };
 
 static const struct optable_range evex_0f38[] = {
-	MOVE(0x2a, P_66, op_vec_load, V_x, W_x, OP_ALIGN | OP_MEM),
+	MOVE(0x2a, P_66, op_vec_load, V_x, W_x, OP_ALIGN | W0 | OP_MEM),
 	VEC(0x00, 0xef),
 };
 

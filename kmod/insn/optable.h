@@ -108,15 +108,18 @@ enum opkind {
 #define OP_FIXREG	BIT(8)		/* ModRM.mod is ignored and means register */
 #define OP_LOCK		BIT(9)		/* LOCK allowed, if the destination is memory */
 #define OP_LOCKREG	BIT(10)		/* LOCK allowed with registers: AMD's CR8 */
+#define OP_L0		BIT(11)		/* VEX, EVEX: #UD unless 128 bits */
+#define OP_EVEX_W0	BIT(12)		/* EVEX: #UD unless W is 0 */
+#define OP_EVEX_W1	BIT(13)		/* EVEX: #UD unless W is 1 */
 /* Attributes: execution. */
-#define OP_RD		BIT(11)		/* destination is read */
-#define OP_WR		BIT(12)		/* destination is written */
+#define OP_RD		BIT(14)		/* destination is read */
+#define OP_WR		BIT(15)		/* destination is written */
 #define OP_RMW		(OP_RD | OP_WR)
-#define OP_XLOCK	BIT(13)		/* locked even without the prefix: XCHG */
-#define OP_BITS		BIT(14)		/* register source moves the address: BT */
-#define OP_OWN		BIT(15)		/* exec reaches its operands by itself */
-#define OP_ALIGN	BIT(16)		/* memory operand must be aligned: else #GP(0) */
-#define OP_PRIV		BIT(17)		/* CPL 0 only: else #GP(0) */
+#define OP_XLOCK	BIT(16)		/* locked even without the prefix: XCHG */
+#define OP_BITS		BIT(17)		/* register source moves the address: BT */
+#define OP_OWN		BIT(18)		/* exec reaches its operands by itself */
+#define OP_ALIGN	BIT(19)		/* memory operand must be aligned: else #GP(0) */
+#define OP_PRIV		BIT(20)		/* CPL 0 only: else #GP(0) */
 
 /* How to get from a row to the next; ROW_LEAF describes an instruction. */
 enum row_step {
