@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "host/host.h"
+#include "irq/irqchip.h"
 
 static int __init vitro_init(void)
 {
@@ -16,15 +17,25 @@ static int __init vitro_init(void)
 
 	if (r)
 		return r;
+	r = irqfd_init();
+	if (r)
+		goto err_host;
 	r = api_register();
 	if (r)
-		host_exit();
+		goto err_irqfd;
+	return 0;
+
+err_irqfd:
+	irqfd_exit();
+err_host:
+	host_exit();
 	return r;
 }
 
 static void __exit vitro_exit(void)
 {
 	api_unregister();
+	irqfd_exit();
 	host_exit();
 }
 

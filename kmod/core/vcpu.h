@@ -101,6 +101,8 @@ struct vcpu {
 
 	u32 mp_state;			/* KVM_MP_STATE_*; written by its own thread only */
 	struct lapic *lapic;		/* constant; NULL without an in-kernel irqchip */
+	u64 apic_base;			/* without a local APIC: what the MSR holds */
+	u8 cr8;				/* without a local APIC: what CR8 holds */
 	struct kvm_guest_debug guest_debug;
 	sigset_t sigset;
 	bool sigset_active;

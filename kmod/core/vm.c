@@ -93,7 +93,6 @@ static void vm_destroy(struct vm *vm)
 	struct vcpu *v;
 
 	irqfd_release(vm);
-	ioeventfd_release(vm);
 	tdp_notifier_unregister(vm);
 	iobus_free(&vm->pio);
 	iobus_free(&vm->mmio);

@@ -9,6 +9,7 @@
  */
 #include <linux/mm.h>
 #include <asm/processor-flags.h>
+#include <asm/trap_pf.h>
 #include <asm/trapnr.h>
 
 #include "../core/vcpu.h"
@@ -25,6 +26,9 @@
 
 /* What an instruction can touch in one go spans at most this many pages. */
 #define MAX_PAGES	2
+
+/* The widest operand, and so the widest write that goes through the log. */
+#define LOGGED_MAX	64
 
 /* Translation */
 
@@ -227,6 +231,9 @@ static enum insn_rc bus_write(void *arg, u64 lin, const void *val, unsigned int 
 	enum insn_rc rc;
 
 	rc = translate_all(v, lin, size, ACCESS_WRITE, regs_cpl(&v->regs), piece, &n, f);
+	/* A batch of INS, all RAM by bus_probe(), is too long for the log; nothing comes after it. */
+	if (rc == INSN_DONE && size > LOGGED_MAX)
+		return mem_write(v->vm, piece[0].gpa, val, size) ? INSN_ERROR : INSN_DONE;
 	for (i = 0; rc == INSN_DONE && i < n; i++) {
 		rc = log_write(v, piece[i].gpa, val, piece[i].len);
 		val += piece[i].len;
@@ -234,34 +241,48 @@ static enum insn_rc bus_write(void *arg, u64 lin, const void *val, unsigned int 
 	return rc;
 }
 
-static enum insn_rc bus_check_write(void *arg, u64 lin, unsigned int size, struct fault *f)
+/* String I/O: how many elements can be moved at once, all in RAM and in one page? */
+static enum insn_rc bus_probe(void *arg, u64 lin, unsigned int size, unsigned int *count,
+			      bool write, struct fault *f)
 {
-	struct piece piece[MAX_PAGES];
+	u32 access = write ? ACCESS_WRITE : ACCESS_READ;
 	struct vcpu *v = arg;
-	unsigned int n;
+	const struct memslot *slot;
+	struct piece piece[MAX_PAGES];
+	unsigned int n, fit = (PAGE_SIZE - offset_in_page(lin)) / size;
+	enum insn_rc rc;
 
-	return translate_all(v, lin, size, ACCESS_WRITE, regs_cpl(&v->regs), piece, &n, f);
+	*count = clamp(fit, 1U, *count);
+	rc = translate_all(v, lin, size, access, regs_cpl(&v->regs), piece, &n, f);
+	if (rc != INSN_DONE)
+		return rc;
+	slot = slots_find(v->vm, piece[0].gpa >> PAGE_SHIFT);
+	if (!slot || (write && (slot->flags & KVM_MEM_READONLY)))
+		*count = 1;
+	return INSN_DONE;
 }
 
 /*
  * In RAM, aligned: atomic, and at once, for it is the instruction's only write. Across a
- * cache line or in device memory no bus lock is worth having: an ordinary write.
+ * cache line, in device memory, and 16 bytes wide: an ordinary write.
  */
-static enum insn_rc bus_cmpxchg(void *arg, u64 lin, void *old, const void *new, unsigned int size,
-				bool *swapped, struct fault *f)
+static enum insn_rc bus_cmpxchg(void *arg, u64 lin, const void *old, const void *new,
+				unsigned int size, bool *swapped, struct fault *f)
 {
 	struct vcpu *v = arg;
 	enum insn_rc rc;
+	u8 expect[8];
 	u64 gpa;
 	int r;
 
 	*swapped = true;
-	if (lin & (size - 1))
+	if ((lin & (size - 1)) || size > sizeof(expect))
 		return bus_write(arg, lin, new, size, f);
 	rc = translate(v, lin, ACCESS_WRITE, regs_cpl(&v->regs), &gpa, f);
 	if (rc != INSN_DONE)
 		return rc;
-	r = mem_cmpxchg(v->vm, gpa, old, new, size);
+	memcpy(expect, old, size);
+	r = mem_cmpxchg(v->vm, gpa, expect, new, size);
 	if (r == -ENXIO)
 		return log_write(v, gpa, new, size);
 	*swapped = !r;
@@ -340,7 +361,7 @@ static const struct insn_bus bus = {
 	.read = bus_read,
 	.write = bus_write,
 	.cmpxchg = bus_cmpxchg,
-	.check_write = bus_check_write,
+	.probe = bus_probe,
 	.read_system = bus_read_system,
 	.port_in = bus_port_in,
 	.port_out = bus_port_out,

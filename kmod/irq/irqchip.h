@@ -9,17 +9,43 @@
 #ifndef VITRO_IRQ_IRQCHIP_H
 #define VITRO_IRQ_IRQCHIP_H
 
+#include <linux/hrtimer.h>
 #include <linux/kvm.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include "apic_msg.h"
 
+#include "../core/iobus.h"
+#include "route.h"
+#include "vioapic.h"
+#include "vpic.h"
+#include "vpit.h"
+
 struct vm;
 struct vcpu;
-struct irqchip;
+struct pit;
 
 /* Who drives a pin; the levels of all sources are ORed. */
 enum irq_source { IRQ_SOURCE_USER, IRQ_SOURCE_PIT, IRQ_SOURCE_RESAMPLE, NR_IRQ_SOURCES };
+
+struct irqchip {
+	raw_spinlock_t lock;
+	struct vpic pic;				/* lock */
+	struct vioapic ioapic;				/* lock */
+	u8 pic_sources[VPIC_NR_PINS];			/* lock: bitmap of enum irq_source */
+	u8 ioapic_sources[VIOAPIC_NR_PINS];		/* lock: the same */
+	bool pic_output;				/* written under lock, read anywhere */
+	u32 eoi_vectors[8];				/* likewise: vectors we want to see end */
+	struct route_table __rcu *routes;		/* vm->srcu; writers: vm->mutex */
+	struct pit *pit;				/* set once under vm->mutex */
+	struct vm *vm;
+	struct iodev pic_master, pic_slave, pic_elcr, ioapic_mmio;
+	struct list_head irqfds;			/* irqfd_lock */
+	spinlock_t irqfd_lock;
+	struct list_head resamplers;			/* irqfd.c */
+};
 
 /* vm->mutex held. irqchip_create: -EEXIST, -EINVAL after the first vCPU, -ENOMEM. */
 int irqchip_create(struct vm *vm);
@@ -39,8 +65,13 @@ int irqchip_set_line(struct vm *vm, enum irq_source source, u32 gsi, bool level)
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi);
 /* Deliver one message; @sender: the vCPU whose ICR sent it, or NULL. Any context. >0: accepted. */
 int irqchip_send(struct vm *vm, const struct apic_msg *msg, struct vcpu *sender);
-/* A local APIC saw the EOI of a level-triggered vector. */
-void irqchip_eoi(struct vm *vm, struct vcpu *v, u8 vector);
+/* A local APIC saw an EOI; vm->srcu held. */
+void irqchip_eoi(struct vm *vm, u8 vector, bool level);
+/* Does anybody want to know of this vector's EOI? */
+static inline bool irqchip_wants_eoi(const struct irqchip *chip, u8 vector)
+{
+	return READ_ONCE(chip->eoi_vectors[vector / 32]) & BIT(vector % 32);
+}
 
 /* PIC output towards the vCPU that accepts it; any context. */
 bool irqchip_pic_pending(struct vm *vm);
@@ -51,11 +82,16 @@ int pit_create(struct vm *vm, const struct kvm_pit_config *config);
 int pit_get_state(struct vm *vm, struct kvm_pit_state2 *state);
 int pit_set_state(struct vm *vm, const struct kvm_pit_state2 *state);
 int pit_reinject_control(struct vm *vm, const struct kvm_reinject_control *control);
+void pit_free(struct irqchip *chip);
+void pit_acked(struct irqchip *chip);		/* GSI 0's interrupt has ended; vm->srcu held */
+void pit_unmasked(struct irqchip *chip);	/* GSI 0 was unmasked */
 
-/* irqfd.c, ioeventfd.c: KVM_IRQFD, KVM_IOEVENTFD and their end with the VM. */
+/* irqfd.c, ioeventfd.c: KVM_IRQFD, KVM_IOEVENTFD; the latter end with their bus. */
 int irqfd_ioctl(struct vm *vm, const struct kvm_irqfd *args);
 void irqfd_release(struct vm *vm);
+void irqfd_eoi(struct vm *vm, u32 gsi);		/* resample; vm->srcu held */
+int irqfd_init(void);
+void irqfd_exit(void);
 int ioeventfd_ioctl(struct vm *vm, const struct kvm_ioeventfd *args);
-void ioeventfd_release(struct vm *vm);
 
 #endif

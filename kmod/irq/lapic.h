@@ -16,6 +16,7 @@
 struct vcpu;
 
 struct lapic {
+	struct vcpu *vcpu;	/* constant */
 	struct vlapic model;
 	struct apic_id dest;	/* what senders match against; its thread writes, any reads */
 	struct hrtimer timer;	/* expiry: REQ_TIMER and kick */
@@ -43,7 +44,7 @@ bool irq_pending(struct vcpu *v);
 int irq_take(struct vcpu *v);
 bool irq_tpr_blocked(struct vcpu *v);
 
-u8 lapic_cr8(struct vcpu *v);		/* 0 without a local APIC: vcpu->run->cr8 rules then */
+u8 lapic_cr8(struct vcpu *v);		/* without a local APIC: vcpu->cr8 */
 void lapic_set_cr8(struct vcpu *v, u8 cr8);
 
 void lapic_timer_serve(struct vcpu *v);	/* REQ_TIMER */

@@ -30,7 +30,7 @@ static void *iopm, *msrpm;
 #define MSRPM_ORDER	1
 
 /* Allowed: what VMLOAD and VMSAVE switch with the guest. Trapped: all other MSRs. */
-static const u32 msr_allowed[] = {
+static const u32 msrs_passed[] = {
 	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
@@ -106,8 +106,8 @@ int svm_setup(struct host_caps *caps)
 	/* Trapped: every port. */
 	memset(iopm, 0xff, PAGE_SIZE << IOPM_ORDER);
 	memset(msrpm, 0xff, PAGE_SIZE << MSRPM_ORDER);
-	for (i = 0; i < ARRAY_SIZE(msr_allowed); i++)
-		msrpm_allow(msr_allowed[i]);
+	for (i = 0; i < ARRAY_SIZE(msrs_passed); i++)
+		msrpm_allow(msrs_passed[i]);
 	svm_iopm_pa = __sme_set(__pa(iopm));
 	svm_msrpm_pa = __sme_set(__pa(msrpm));
 

@@ -14,6 +14,7 @@
 #include <asm/mem_encrypt.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
+#include <asm/trapnr.h>
 
 #include "../host/host.h"
 #include "svm.h"

@@ -10,6 +10,7 @@
 
 #include <linux/percpu-defs.h>
 #include <asm/svm.h>
+#include <asm/trapnr.h>
 
 #include "../core/vcpu.h"
 

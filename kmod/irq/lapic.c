@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * lapic.c - one vCPU's local APIC around its model: mailbox, timer, effects.
+ *
+ * The model belongs to the vCPU's thread. Senders post a vector into vcpu->mailbox and
+ * kick; irq_pending() moves it into IRR before the next entry. The timer is one hrtimer
+ * that asks for REQ_TIMER. SDM "Advanced Programmable Interrupt Controller (APIC)".
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "../core/vcpu.h"
+#include "../cpu/clock.h"
+#include "irqchip.h"
+#include "lapic.h"
+
+/* No guest makes a host CPU serve its periodic timer more often. */
+#define MIN_PERIOD_NS	200000
+
+static u64 now_ns(void)
+{
+	return ktime_get_ns();
+}
+
+static enum hrtimer_restart timer_fn(struct hrtimer *t)
+{
+	struct vcpu *v = container_of(t, struct lapic, timer)->vcpu;
+
+	vcpu_request(v, REQ_TIMER);
+	vcpu_kick(v);
+	return HRTIMER_NORESTART;
+}
+
+/* Arm for what comes next: the count-down timer or the TSC deadline, or nothing. */
+static void timer_arm(struct vcpu *v)
+{
+	struct lapic *l = v->lapic;
+	u64 next = vlapic_timer_next(&l->model);
+	u64 deadline = vlapic_deadline(&l->model);
+
+	if (deadline) {
+		u64 tsc = vcpu_read_tsc(v);
+
+		if (deadline <= tsc) {
+			vcpu_request(v, REQ_TIMER);
+			return;
+		}
+		/* Rounded up: too early would only mean to arm again. */
+		next = now_ns() + tsc_to_ns(deadline - tsc, v->vm->tsc_khz) + 1;
+	}
+	if (next)
+		hrtimer_start(&l->timer, ns_to_ktime(next), HRTIMER_MODE_ABS_HARD);
+	else
+		hrtimer_cancel(&l->timer);
+}
+
+static void apply(struct vcpu *v, const struct vlapic_effects *e)
+{
+	struct lapic *l = v->lapic;
+
+	if (e->eoi && irqchip_wants_eoi(v->vm->irqchip, e->eoi_vector))
+		irqchip_eoi(v->vm, e->eoi_vector, e->eoi_level);
+	if (e->ipi)
+		irqchip_send(v->vm, &e->msg, v);
+	if (e->timer_rearm)
+		timer_arm(v);
+	if (e->dest_changed)
+		vlapic_apic_id(&l->model, &l->dest);
+	if (e->lint0_changed)
+		WRITE_ONCE(l->accepts_pic, vlapic_accepts_pic(&l->model));
+}
+
+int lapic_create(struct vcpu *v)
+{
+	struct lapic *l;
+	u32 *page;
+
+	if (!v->vm->irqchip)
+		return 0;
+	l = kzalloc(sizeof(*l), GFP_KERNEL_ACCOUNT);
+	page = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!l || !page) {
+		kfree(l);
+		free_page((unsigned long)page);
+		return -ENOMEM;
+	}
+	l->vcpu = v;
+	vlapic_init(&l->model, page, MIN_PERIOD_NS);
+	hrtimer_init(&l->timer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+	l->timer.function = timer_fn;
+	v->lapic = l;
+	return 0;
+}
+
+void lapic_free(struct vcpu *v)
+{
+	if (!v->lapic)
+		return;
+	hrtimer_cancel(&v->lapic->timer);
+	free_page((unsigned long)v->lapic->model.page);
+	kfree(v->lapic);
+	v->lapic = NULL;
+}
+
+/* Everything a write can change has changed. */
+static void refresh(struct vcpu *v)
+{
+	apply(v, &(struct vlapic_effects){
+		.timer_rearm = true, .dest_changed = true, .lint0_changed = true,
+	});
+}
+
+void lapic_reset(struct vcpu *v, bool init)
+{
+	struct lapic *l = v->lapic;
+
+	if (!l)
+		return;
+	bitmap_zero(v->mailbox.posted, 256);
+	if (init)
+		vlapic_init_reset(&l->model);
+	else
+		vlapic_reset(&l->model, v->id, v->id == v->vm->bsp_id);
+	refresh(v);
+}
+
+void lapic_model_changed(struct vcpu *v)
+{
+	if (v->lapic)
+		vlapic_set_cpuid(&v->lapic->model, model_has(&v->model, HAS_TSC_DEADLINE));
+}
+
+/* Vectors from other threads */
+
+void lapic_post(struct vcpu *v, u8 vector, bool level)
+{
+	struct mailbox *box = &v->mailbox;
+
+	assign_bit(vector, box->posted_level, level);
+	smp_wmb();	/* the trigger mode is there when the vector is */
+	set_bit(vector, box->posted);
+	WRITE_ONCE(box->posted_any, true);
+	vcpu_request(v, REQ_IRQ);
+	vcpu_kick(v);
+}
+
+static void drain(struct vcpu *v)
+{
+	struct mailbox *box = &v->mailbox;
+	unsigned int i, bit;
+
+	WRITE_ONCE(box->posted_any, false);
+	smp_mb();	/* a vector posted from here on sets the flag again */
+	for (i = 0; i < BITS_TO_LONGS(256); i++) {
+		unsigned long word = xchg(&box->posted[i], 0);
+
+		for_each_set_bit(bit, &word, BITS_PER_LONG) {
+			u8 vector = i * BITS_PER_LONG + bit;
+
+			vlapic_set_irr(&v->lapic->model, vector,
+				       test_bit(vector, box->posted_level));
+		}
+	}
+}
+
+bool irq_pending(struct vcpu *v)
+{
+	struct lapic *l = v->lapic;
+
+	if (!l)
+		return false;
+	if (READ_ONCE(v->mailbox.posted_any))
+		drain(v);
+	if (vlapic_pending(&l->model) >= 0)
+		return true;
+	return l->accepts_pic && irqchip_pic_pending(v->vm);
+}
+
+int irq_take(struct vcpu *v)
+{
+	struct lapic *l = v->lapic;
+	int vector;
+
+	if (l->accepts_pic && irqchip_pic_pending(v->vm))
+		return irqchip_pic_ack(v->vm);
+	vector = vlapic_pending(&l->model);
+	if (vector >= 0)
+		vlapic_ack(&l->model, vector);
+	return vector;
+}
+
+bool irq_tpr_blocked(struct vcpu *v)
+{
+	return v->lapic && vlapic_tpr_blocked(&v->lapic->model) >= 0;
+}
+
+u8 lapic_cr8(struct vcpu *v)
+{
+	return v->lapic ? vlapic_cr8(&v->lapic->model) : v->cr8;
+}
+
+void lapic_set_cr8(struct vcpu *v, u8 cr8)
+{
+	struct vlapic_effects e;
+
+	if (!v->lapic) {
+		v->cr8 = cr8;
+		return;
+	}
+	e = vlapic_set_tpr(&v->lapic->model, cr8 << 4);
+	apply(v, &e);
+}
+
+void lapic_timer_serve(struct vcpu *v)
+{
+	struct vlapic *m;
+
+	if (!v->lapic)
+		return;
+	m = &v->lapic->model;
+	if (vlapic_timer_expired(m, now_ns(), vcpu_read_tsc(v)))
+		vlapic_local_irq(m, VLAPIC_LVT_TIMER);
+	timer_arm(v);
+}
+
+/* Accesses */
+
+/* The page is there for xAPIC mode alone. */
+static bool owns(const struct lapic *l, u64 gpa)
+{
+	const struct vlapic *m = &l->model;
+
+	return (gpa & PAGE_MASK) == (m->base & PAGE_MASK & GENMASK_ULL(51, 0)) &&
+	       vlapic_enabled(m) && !vlapic_x2apic(m);
+}
+
+bool lapic_mmio_read(struct vcpu *v, u64 gpa, void *val, unsigned int len)
+{
+	u32 reg;
+
+	if (!v->lapic || !owns(v->lapic, gpa))
+		return false;
+	reg = vlapic_mmio_read(&v->lapic->model, offset_in_page(gpa), len, now_ns());
+	memset(val, 0, len);
+	memcpy(val, &reg, min_t(unsigned int, len, sizeof(reg)));
+	return true;
+}
+
+bool lapic_mmio_write(struct vcpu *v, u64 gpa, const void *val, unsigned int len)
+{
+	struct vlapic_effects e;
+	u32 reg = 0;
+
+	if (!v->lapic || !owns(v->lapic, gpa))
+		return false;
+	memcpy(&reg, val, min_t(unsigned int, len, sizeof(reg)));
+	e = vlapic_mmio_write(&v->lapic->model, offset_in_page(gpa), len, reg, now_ns());
+	apply(v, &e);
+	return true;
+}
+
+int lapic_msr_read(struct vcpu *v, u32 msr, u64 *val)
+{
+	if (!v->lapic || !vlapic_msr_read(&v->lapic->model, msr, now_ns(), val))
+		return -EINVAL;
+	return 0;
+}
+
+int lapic_msr_write(struct vcpu *v, u32 msr, u64 val)
+{
+	struct vlapic_effects e;
+
+	if (!v->lapic)
+		return -EINVAL;
+	e = vlapic_msr_write(&v->lapic->model, msr, val, now_ns());
+	if (e.fault)
+		return -EINVAL;
+	apply(v, &e);
+	return 0;
+}
+
+u64 lapic_get_base(struct vcpu *v)
+{
+	return v->lapic ? v->lapic->model.base : v->apic_base;
+}
+
+int lapic_set_base(struct vcpu *v, u64 base, bool host)
+{
+	struct vlapic_effects e;
+
+	if (!apic_base_valid(&v->model, lapic_get_base(v), base, host))
+		return -EINVAL;
+	if (!v->lapic) {
+		v->apic_base = base;
+	} else {
+		e = vlapic_set_base(&v->lapic->model, base);
+		apply(v, &e);
+	}
+	vcpu_model_changed(v);
+	return 0;
+}
+
+u64 lapic_get_deadline(struct vcpu *v)
+{
+	return v->lapic ? vlapic_deadline(&v->lapic->model) : 0;
+}
+
+void lapic_set_deadline(struct vcpu *v, u64 tsc)
+{
+	if (v->lapic && vlapic_set_deadline(&v->lapic->model, tsc))
+		timer_arm(v);
+}
+
+/* State for user space */
+
+int lapic_get_state(struct vcpu *v, struct kvm_lapic_state *state)
+{
+	if (!v->lapic)
+		return -EINVAL;
+	drain(v);
+	lapic_timer_serve(v);
+	vlapic_get(&v->lapic->model, false, now_ns(), state);
+	return 0;
+}
+
+int lapic_set_state(struct vcpu *v, const struct kvm_lapic_state *state)
+{
+	int r;
+
+	if (!v->lapic)
+		return -EINVAL;
+	drain(v);
+	r = vlapic_set(&v->lapic->model, state, false, now_ns());
+	if (r)
+		return r;
+	refresh(v);
+	vcpu_request(v, REQ_IRQ);
+	return 0;
+}
