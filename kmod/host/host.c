@@ -17,7 +17,6 @@
 #include <asm/debugreg.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
-#include <asm/fpu/xcr.h>
 #include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
@@ -83,11 +82,14 @@ int host_virt_get(void)
 	}
 	mutex_unlock(&virt_mutex);
 	cpus_read_unlock();
+	if (!r)
+		preempt_notifier_inc();	/* takes cpus_read_lock() itself */
 	return r;
 }
 
 void host_virt_put(void)
 {
+	preempt_notifier_dec();
 	cpus_read_lock();
 	mutex_lock(&virt_mutex);
 	if (!--virt_users)
@@ -196,6 +198,7 @@ int host_init(void)
 	r = backend->setup(&host_caps);
 	if (r)
 		return r;
+	cpuid_caps_init(&host_caps);
 
 	r = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "vitro:online", hotplug_online,
 			      hotplug_offline);
@@ -204,6 +207,7 @@ int host_init(void)
 		return r;
 	}
 	hotplug_state = r;
+	preempt_notifier_inc();	/* a static branch in the scheduler */
 	register_syscore_ops(&virt_syscore_ops);
 	register_reboot_notifier(&virt_reboot_nb);
 	return 0;
@@ -213,6 +217,7 @@ void host_exit(void)
 {
 	unregister_reboot_notifier(&virt_reboot_nb);
 	unregister_syscore_ops(&virt_syscore_ops);
+	preempt_notifier_dec();
 	cpuhp_remove_state(hotplug_state);
 	backend->teardown();
 }
