@@ -157,7 +157,7 @@ bool efer_write(const struct cpu_model *m, struct cr_state *s, u64 val,
 {
 	u64 changed;
 
-	if (val & ~(host ? m->efer_host : m->efer_valid))
+	if (host ? val & ~m->efer_host : !efer_valid(m, val))
 		return false;
 	val = (val & ~EFER_LMA) | (s->efer & EFER_LMA);
 	changed = val ^ s->efer;

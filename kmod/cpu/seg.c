@@ -71,12 +71,3 @@ struct seg seg_sipi_cs(u8 vector)
 		.attr = ATTR_CODE,
 	};
 }
-
-struct seg seg_real(const struct seg *old, u16 sel)
-{
-	struct seg s = *old;
-
-	s.sel = sel;
-	s.base = sel << 4;
-	return s;
-}

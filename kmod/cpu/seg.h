@@ -25,7 +25,4 @@ void seg_reset(struct seg seg[NR_SEGS], struct dtable *gdt, struct dtable *idt);
 /* What CS is when a start-up IPI with this vector arrives; RIP is 0. */
 struct seg seg_sipi_cs(u8 vector);
 
-/* What loading a selector means in real mode (the limit stays). */
-struct seg seg_real(const struct seg *old, u16 sel);
-
 #endif

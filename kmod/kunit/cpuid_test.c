@@ -159,6 +159,48 @@ static void test_filter(struct kunit *test)
 	}
 }
 
+/* Everything a host could give, given: by the bit numbers of the manuals. */
+static const struct {
+	u32 fn, idx;
+	u8 reg;
+	u32 val;
+} everything[] = {
+	{ 1, 0, LEAF_EDX, 0x0f8bfbff },
+	{ 1, 0, LEAF_ECX, 0xf7fa3203 },
+	{ 7, 0, LEAF_EBX, 0xfdbf27eb },
+	{ 7, 0, LEAF_ECX, 0x1a415f46 },
+	{ 7, 0, LEAF_EDX, 0xac80451c },
+	{ 7, 1, LEAF_EAX, 0x00000030 },
+	{ 0xd, 1, LEAF_EAX, 0x00000007 },
+	{ EXT + 1, 0, LEAF_ECX, 0x00610bf3 },
+	{ EXT + 1, 0, LEAF_EDX, 0xefd3fbff },
+	{ EXT + 7, 0, LEAF_EDX, 0x00000100 },
+	{ EXT + 8, 0, LEAF_EBX, 0x2500d205 },
+	{ EXT + 0x21, 0, LEAF_EAX, 0x00000045 },
+};
+
+static void test_everything(struct kunit *test)
+{
+	struct table *t = table_make(test);
+	unsigned int i;
+	int n;
+
+	t->caps.spec_ctrl = t->caps.umip = t->caps.invpcid = true;
+	t->caps.tsc_stable = true;
+	t->caps.arch_capabilities = 1;
+	t->caps.xcr0 |= XCR0_AVX512;
+	cpuid_caps_init(&t->caps);
+	n = cpuid_supported(&t->caps, t->e, CPUID_MAX_ENTRIES);
+	KUNIT_ASSERT_GT(test, n, 0);
+	t->m.count = n;
+	cpu_model_update(&t->m, &t->caps);
+	for (i = 0; i < ARRAY_SIZE(everything); i++)
+		KUNIT_EXPECT_EQ_MSG(test, table_reg(test, t, everything[i].fn,
+						    everything[i].idx,
+						    everything[i].reg),
+				    everything[i].val, "row %u", i);
+}
+
 /* What makes conditional features appear or go. */
 static void test_conditions(struct kunit *test)
 {
@@ -357,6 +399,8 @@ static void test_runtime(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, out[LEAF_EBX], 832u);
 	cpuid_lookup(&t->m, &env, 0xd, 1, out);
 	KUNIT_EXPECT_EQ(test, out[LEAF_EBX], 832u);
+	cpuid_lookup(&t->m, &env, 0xd, 2, out);
+	KUNIT_EXPECT_EQ(test, out[LEAF_EBX], 576u);	/* an offset, no size */
 }
 
 /* Beyond the highest leaf, AMD says nothing and Intel repeats itself. */
@@ -447,6 +491,8 @@ static void test_check(struct kunit *test)
 	addr->eax = 40 | 49 << 8;
 	KUNIT_EXPECT_EQ(test, cpuid_check(t->e, n, &t->caps), -EINVAL);
 	addr->eax = 40 | 48 << 8;
+	state->edx |= 1;	/* no such component: left out, not refused */
+	KUNIT_EXPECT_EQ(test, cpuid_check(t->e, n, &t->caps), 0);
 	state->eax |= XCR0_XTILEDATA;
 	KUNIT_EXPECT_EQ(test, cpuid_check(t->e, n, &t->caps), -EPERM);
 	t->caps.xcr0 |= XCR0_XTILE;
@@ -511,6 +557,7 @@ static void test_xsave_size(struct kunit *test)
 
 static struct kunit_case cpuid_cases[] = {
 	KUNIT_CASE(test_filter),
+	KUNIT_CASE(test_everything),
 	KUNIT_CASE(test_conditions),
 	KUNIT_CASE(test_leaves),
 	KUNIT_CASE(test_tiny_host),

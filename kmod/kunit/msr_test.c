@@ -324,8 +324,16 @@ static const struct {
 	{ MSR_VM_HSAVE_PA, HOST, BOTH, true, 0x1000, 0 },
 	{ MSR_FAM10H_MMIO_CONF_BASE, GUEST, BOTH, true, 0, 0 },
 	{ MSR_FAM10H_MMIO_CONF_BASE, GUEST, BOTH, false, 1 },
+	{ MSR_AMD64_DC_CFG, GUEST, BOTH, true, 5, 0 },
+	{ MSR_AMD64_PATCH_LOADER, GUEST, BOTH, true, 5 },
 	{ MSR_IA32_PERF_STATUS, GUEST, BOTH, false, 0 },
 	{ MSR_MTRRcap, GUEST, BOTH, false, 0 },
+	{ MSR_IA32_PLATFORM_ID, GUEST, BOTH, false, 0 },
+	{ MSR_IA32_EBL_CR_POWERON, GUEST, BOTH, false, 0 },
+	{ MSR_EBC_FREQUENCY_ID, HOST, BOTH, false, 0 },
+	{ MSR_PP0_ENERGY_STATUS, GUEST, BOTH, false, 0 },
+	{ MSR_AMD64_SYSCFG, GUEST, BOTH, false, 0 },
+	{ MSR_K8_TSEG_ADDR, GUEST, BOTH, false, 0 },
 };
 
 static void check_write(struct kunit *test, unsigned int i,
@@ -388,6 +396,8 @@ static void test_mce(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msr_setup_mce(&c->f, 10 | BIT_ULL(10), good),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, c->f.mcg_cap, 32ULL);
+	KUNIT_EXPECT_EQ(test, msr_setup_mce(&c->f, 32 | BIT_ULL(24), good), 0);
+	KUNIT_EXPECT_EQ(test, c->f.mcg_ctl, 0ULL);
 	KUNIT_EXPECT_EQ(test, msr_setup_mce(&c->f, 10 | BIT_ULL(8), good), 0);
 	KUNIT_EXPECT_EQ(test, c->f.mcg_ctl, ~0ULL);
 
@@ -431,9 +441,14 @@ static void test_order(struct kunit *test)
 static void test_need(struct kunit *test)
 {
 	static const u32 needy[] = {
-		MSR_TSC_AUX, MSR_IA32_SPEC_CTRL, MSR_LSTAR, MSR_KERNEL_GS_BASE,
+		MSR_TSC_AUX, MSR_IA32_SPEC_CTRL, MSR_LSTAR, MSR_CSTAR,
+		MSR_SYSCALL_MASK, MSR_KERNEL_GS_BASE,
 		MSR_IA32_ARCH_CAPABILITIES, MSR_AMD64_OSVW_STATUS,
 		MSR_AMD64_DE_CFG, MSR_IA32_XSS,
+	};
+	static const u32 needy_special[] = {
+		0x11, 0x12, 0x4b564d00, 0x4b564d01, MSR_IA32_TSC_DEADLINE,
+		MSR_IA32_TSC_ADJUST, MSR_FS_BASE, MSR_GS_BASE,
 	};
 	struct cpu *c = cpu_make(test, VENDOR_AMD);
 	unsigned int i;
@@ -446,8 +461,9 @@ static void test_need(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, cpu_read(c, needy[i], true, &val));
 		KUNIT_EXPECT_TRUE(test, cpu_write(c, needy[i], true, 0));
 	}
-	KUNIT_EXPECT_FALSE(test, msr_allowed(msr_find(MSR_IA32_TSC_DEADLINE),
-					     &c->m, false, false));
+	for (i = 0; i < ARRAY_SIZE(needy_special); i++)
+		KUNIT_EXPECT_FALSE(test, msr_allowed(msr_find(needy_special[i]),
+						     &c->m, false, false));
 	KUNIT_EXPECT_FALSE(test, msr_allowed(msr_find(MSR_IA32_PRED_CMD),
 					     &c->m, true, false));
 	KUNIT_EXPECT_FALSE(test, cpu_read(c, MSR_IA32_UCODE_WRITE, false, &val));

@@ -118,6 +118,7 @@ static void test_uniform(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mtrr_uniform(&m, 0, 0xa0000));
 	KUNIT_EXPECT_FALSE(test, mtrr_uniform(&m, 0, 0xa1000));
 	KUNIT_EXPECT_FALSE(test, mtrr_uniform(&m, 0, 2 * MIB));
+	KUNIT_EXPECT_TRUE(test, mtrr_uniform(&m, MIB, 2 * MIB));
 	KUNIT_EXPECT_TRUE(test, mtrr_uniform(&m, 2 * MIB, 4 * MIB));
 	KUNIT_EXPECT_TRUE(test, mtrr_uniform(&m, 2 * GIB, 3 * GIB));
 	KUNIT_EXPECT_FALSE(test, mtrr_uniform(&m, 2 * GIB, 3 * GIB + 0x1000));
@@ -143,6 +144,7 @@ static void test_valid(struct kunit *test)
 	for (type = 0; type < 8; type++)
 		KUNIT_EXPECT_EQ(test, mtrr_type_valid(type),
 				type != 2 && type != 3 && type != 7);
+	KUNIT_EXPECT_FALSE(test, mtrr_type_valid(8));
 	KUNIT_EXPECT_FALSE(test, mtrr_type_valid(64));
 	KUNIT_EXPECT_FALSE(test, mtrr_type_valid(255));
 	KUNIT_EXPECT_TRUE(test, mtrr_def_type_valid(0xc06));
