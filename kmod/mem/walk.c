@@ -275,7 +275,7 @@ static int walk_once(struct walk *w, const struct walk_ops *ops, void *arg, stru
 	int r = find_leaf(w, ops, arg, f);
 
 	*changed = false;
-	if (r)
+	if (r || !w->in->access)
 		return r;
 	if (!pkey_allows(w))
 		return page_fault(w, f, PF_PRESENT | PF_PKEY);

@@ -27,7 +27,7 @@ struct walk_in {
 	u32 pkru;		/* counts when CR4.PKE is set */
 	u8 cpl;
 	u8 maxphyaddr;
-	u32 access;		/* ACCESS_*; ACCESS_USER: the access has user privilege */
+	u32 access;		/* ACCESS_*; USER: with user privilege; 0: look, without rights */
 	const u64 *pdptes;	/* PAE: the four cached PDPTEs, or NULL to read them */
 };
 
