@@ -164,7 +164,8 @@ enum insn_rc exec_store_locked(struct insn_exec *x, const void *old, const void 
 	bool swapped = true;
 	enum insn_rc rc;
 
-	rc = x->bus->cmpxchg(x->arg, x->lin, old, new, size, &swapped, x->fault);
+	/* In parentheses, for the kernel has a macro of that name. */
+	rc = (x->bus->cmpxchg)(x->arg, x->lin, old, new, size, &swapped, x->fault);
 	x->lost_race = !swapped;
 	return rc;
 }
