@@ -6,6 +6,7 @@
  * serial port and clock are, need not be declared. ACPI specification, "ACPI
  * Software Programming Model" and "ACPI Machine Language (AML) Specification".
  */
+#include <stdarg.h>
 #include <string.h>
 #include "vmm.h"
 
@@ -14,20 +15,27 @@
 #define FADT_SIZE	244
 #define FACS_SIZE	64
 
-/* Everything is appended to one area of zeroes; "at" is its end */
+/* Everything is appended to one big area of zeroes; "at" is its end */
 static u8 *base, *at;
-
-#define U16(v) (u8)(v), (u8)((v) >> 8)
-#define U32(v) U16(v), U16((v) >> 16)
-#define PUT(...) put((const u8[]){ __VA_ARGS__ }, \
-		     sizeof((const u8[]){ __VA_ARGS__ }))
 
 static void put(const void *data, size_t len)
 {
-	if (len > (size_t)(base + ACPI_SIZE - at))
-		die("ACPI tables too long");
 	memcpy(at, data, len);
 	at += len;
+}
+
+/* Appends numbers; format has a letter for each: byte, word or double word */
+static void pack(const char *format, ...)
+{
+	va_list args;
+	u32 v;
+
+	va_start(args, format);
+	for (; *format; format++) {
+		v = va_arg(args, u32);
+		put(&v, *format == 'b' ? 1 : *format == 'w' ? 2 : 4);
+	}
+	va_end(args);
 }
 
 static u32 gpa_of(const u8 *p)
@@ -52,7 +60,7 @@ static u8 *table_begin(const char *signature, u8 revision)
 	at = base + ((at - base + 63) & ~63);
 	table = at;
 	put(signature, 4);
-	PUT(U32(0), revision, 0);		/* length and checksum follow */
+	pack("dbb", 0, revision, 0);		/* length and checksum follow */
 	put("VITRO\0TINYVMM\0\1\0\0\0VMM\0\1\0\0\0", 26);
 	return table;
 }
@@ -67,7 +75,7 @@ static u32 table_end(u8 *table)
 /* ---- DSDT: the byte code ---- */
 
 enum {
-	AML_BYTE = 0x0a, AML_STRING = 0x0d, AML_NAME = 0x08, AML_SCOPE = 0x10,
+	AML_BYTE = 0x0a, AML_NAME = 0x08, AML_SCOPE = 0x10,
 	AML_BUFFER = 0x11, AML_PACKAGE = 0x12, AML_EXT = 0x5b, AML_DEVICE = 0x82,
 };
 
@@ -77,7 +85,7 @@ enum {
  */
 static u8 *aml_open(u8 op)
 {
-	PUT(op, 0, 0);
+	pack("bw", op, 0);
 	return at - 2;
 }
 
@@ -91,7 +99,7 @@ static void aml_close(u8 *length)
 
 static void aml_name(const char *name)
 {
-	PUT(AML_NAME);
+	pack("b", AML_NAME);
 	put(name, 4);
 }
 
@@ -100,23 +108,21 @@ static void dsdt_virtio(u8 n)
 {
 	u8 *device, *buffer;
 
-	PUT(AML_EXT);
+	pack("b", AML_EXT);
 	device = aml_open(AML_DEVICE);
-	PUT('V', 'I', 'O', '0' + n);
+	pack("bbbb", 'V', 'I', 'O', '0' + n);
 	aml_name("_HID");
-	PUT(AML_STRING);
-	put("LNRO0005", 9);
+	put("\x0dLNRO0005", 10);
 	aml_name("_UID");
-	PUT(AML_BYTE, n);
+	pack("bb", AML_BYTE, n);
 	aml_name("_CCA");
-	PUT(AML_BYTE, 1);
+	pack("bb", AML_BYTE, 1);
 	aml_name("_CRS");
 	buffer = aml_open(AML_BUFFER);
-	PUT(AML_BYTE, 12 + 9 + 2);		/* memory, interrupt, end */
-	PUT(0x86, U16(9), 1, U32(VIRTIO_BASE + n * VIRTIO_STRIDE),
-	    U32(VIRTIO_STRIDE));
-	PUT(0x89, U16(6), 0x03, 1, U32(IRQ_VIRTIO + n)); /* edge, active high */
-	PUT(0x79, 0);
+	pack("bb", AML_BYTE, 12 + 9 + 2);	/* memory, edge interrupt, end */
+	pack("bwbdd", 0x86, 9, 1, VIRTIO_BASE + n * VIRTIO_STRIDE, VIRTIO_STRIDE);
+	pack("bwbbd", 0x89, 6, 0x03, 1, IRQ_VIRTIO + n);
+	pack("bb", 0x79, 0);
 	aml_close(buffer);
 	aml_close(device);
 }
@@ -127,8 +133,8 @@ static u32 build_dsdt(void)
 
 	aml_name("_S5_");			/* what to write to switch off */
 	object = aml_open(AML_PACKAGE);
-	PUT(4, AML_BYTE, SLEEP_TYPE_S5, AML_BYTE, SLEEP_TYPE_S5,
-	    AML_BYTE, 0, AML_BYTE, 0);
+	pack("bbbbb", 4, AML_BYTE, SLEEP_TYPE_S5, AML_BYTE, SLEEP_TYPE_S5);
+	pack("bbbb", AML_BYTE, 0, AML_BYTE, 0);
 	aml_close(object);
 	object = aml_open(AML_SCOPE);
 	put("_SB_", 4);
@@ -144,9 +150,9 @@ static u32 build_facs(void)
 {
 	u8 *facs = table_begin("FACS", 0);
 
-	memset(facs + 4, 0, FACS_SIZE - 4);	/* it has a header of its own */
+	at = facs + FACS_SIZE;			/* its header is its own */
+	memset(facs + 4, 0, FACS_SIZE - 4);
 	facs[4] = FACS_SIZE;
-	at = facs + FACS_SIZE;
 	return gpa_of(facs);
 }
 
@@ -188,12 +194,12 @@ static u32 build_madt(void)
 	u8 *table = table_begin("APIC", 3);
 	int i;
 
-	PUT(U32(LAPIC_BASE), U32(1));		/* 1: there is a PIC, too */
+	pack("dd", LAPIC_BASE, 1);		/* 1: there is a PIC, too */
 	for (i = 0; i < vm.ncpus; i++)
-		PUT(0, 8, i, i, U32(1));	/* local APIC i, enabled */
-	PUT(1, 12, 0, 0, U32(IOAPIC_BASE), U32(0));
-	PUT(2, 10, 0, IRQ_SCI, U32(IRQ_SCI), U16(0x0d)); /* level, high */
-	PUT(4, 6, 0xff, U16(0), 1);		/* NMI: LINT1, everywhere */
+		pack("bbbbd", 0, 8, i, i, 1);	/* local APIC i, enabled */
+	pack("bbbbdd", 1, 12, 0, 0, IOAPIC_BASE, 0);
+	pack("bbbbdw", 2, 10, 0, IRQ_SCI, IRQ_SCI, 0x0d); /* level, high */
+	pack("bbbwb", 4, 6, 0xff, 0, 1);	/* NMI: LINT1, everywhere */
 	return table_end(table);
 }
 
@@ -207,12 +213,12 @@ void acpi_build(void)
 	fadt = build_fadt(build_facs(), build_dsdt());
 	madt = build_madt();
 	table = table_begin("XSDT", 1);
-	PUT(U32(fadt), U32(0), U32(madt), U32(0));
+	pack("dddd", fadt, 0, madt, 0);
 	xsdt = table_end(table);
 
 	at = base;				/* the root pointer */
 	put("RSD PTR \0VITRO\0\2", 16);
-	PUT(U32(0), U32(RSDP_SIZE), U32(xsdt));
+	pack("ddd", 0, RSDP_SIZE, xsdt);
 	base[8] = checksum(base, 20);
 	base[32] = checksum(base, RSDP_SIZE);
 }

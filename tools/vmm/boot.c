@@ -10,6 +10,7 @@
 #include <asm/processor-flags.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "vmm.h"
@@ -29,44 +30,35 @@
 #define ENTRY_64	0x200		/* the 64-bit entry, after the start */
 #define HDR_MAGIC	0x53726448	/* "HdrS" */
 
-#define PTE_PRESENT	0x01
-#define PTE_WRITE	0x02
-#define PTE_LARGE	0x80
-
-#define EFER_LME	(1 << 8)
-#define EFER_LMA	(1 << 10)
-
+enum { PTE_PRESENT = 0x01, PTE_WRITE = 0x02, PTE_LARGE = 0x80 };
+enum { EFER_LME = 1 << 8, EFER_LMA = 1 << 10 };
 enum e820_type { RAM = 1, RESERVED = 2 };
 
-static int open_file(const char *path, u64 *size)
+static const u8 *map_file(const char *path, u64 *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
+	void *p;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		die("%s: %m", path);
+	p = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		die("%s: %m", path);
+	close(fd);
 	*size = st.st_size;
-	return fd;
+	return p;
 }
 
-static void read_file(int fd, const char *path, void *to, size_t len, off_t off)
+/* A bzImage is sectors of real-mode code, which hold the header, and the rest */
+static void load_kernel(struct boot_params *bp, const char *path)
 {
-	ssize_t n;
-
-	for (; len; len -= n, to = (char *)to + n, off += n) {
-		n = pread(fd, to, len, off);
-		if (n <= 0)
-			die("%s: short, or cannot be read", path);
-	}
-}
-
-/* First sectors of real-mode code, of which the header is a part; the rest */
-static void load_kernel(struct setup_header *h, const char *path)
-{
+	struct setup_header *h = &bp->hdr;
 	u64 size, start;
-	int fd = open_file(path, &size);
+	const u8 *file = map_file(path, &size);
 
-	read_file(fd, path, h, sizeof(*h), offsetof(struct boot_params, hdr));
+	if (size > sizeof(*bp))
+		memcpy(h, file + offsetof(struct boot_params, hdr), sizeof(*h));
 	start = (h->setup_sects + 1) * 512;
 	if (h->header != HDR_MAGIC || h->version < 0x20c ||
 	    !(h->xloadflags & XLF_KERNEL_64) || size <= start)
@@ -75,8 +67,7 @@ static void load_kernel(struct setup_header *h, const char *path)
 	if (h->pref_address + h->init_size > vm.ram[0].size ||
 	    !guest_mem(KERNEL_BASE, size))
 		die("%s needs more memory", path);
-	read_file(fd, path, guest_mem(KERNEL_BASE, size), size, start);
-	close(fd);
+	memcpy(guest_mem(KERNEL_BASE, size), file + start, size);
 	h->type_of_loader = 0xff;
 	h->loadflags |= LOADED_HIGH;
 }
@@ -86,7 +77,7 @@ static void load_initrd(struct setup_header *h, const char *path)
 {
 	u64 size, bottom = h->pref_address + h->init_size;
 	u64 top = h->initrd_addr_max & ~0xfffULL;
-	int fd = open_file(path, &size);
+	const u8 *file = map_file(path, &size);
 
 	if (top > vm.ram[0].size)
 		top = vm.ram[0].size;
@@ -94,16 +85,7 @@ static void load_initrd(struct setup_header *h, const char *path)
 		die("%s does not fit into memory", path);
 	h->ramdisk_image = (top - size) & ~0xfffULL;
 	h->ramdisk_size = size;
-	read_file(fd, path, guest_mem(h->ramdisk_image, size), size, 0);
-	close(fd);
-}
-
-static void load_cmdline(struct setup_header *h, const char *cmdline)
-{
-	if (strlen(cmdline) > h->cmdline_size)
-		die("the command line is longer than %u", h->cmdline_size);
-	strcpy(guest_mem(CMDLINE_BASE, h->cmdline_size + 1), cmdline);
-	h->cmd_line_ptr = CMDLINE_BASE;
+	memcpy(guest_mem(h->ramdisk_image, size), file, size);
 }
 
 static void add_memory(struct boot_params *bp, u64 start, u64 end, u32 type)
@@ -135,10 +117,13 @@ void boot_load(const char *kernel, const char *initrd, const char *cmdline)
 
 	if (vm.ram[0].size < MIN_RAM)
 		die("too little memory");
-	load_kernel(&bp->hdr, kernel);
+	load_kernel(bp, kernel);
 	if (initrd)
 		load_initrd(&bp->hdr, initrd);
-	load_cmdline(&bp->hdr, cmdline);
+	if (strlen(cmdline) > bp->hdr.cmdline_size)
+		die("the command line is longer than %u", bp->hdr.cmdline_size);
+	strcpy(guest_mem(CMDLINE_BASE, bp->hdr.cmdline_size + 1), cmdline);
+	bp->hdr.cmd_line_ptr = CMDLINE_BASE;
 
 	add_memory(bp, 0, LOW_RAM_END, RAM);
 	add_memory(bp, LOW_RAM_END, KERNEL_BASE, RESERVED);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <termios.h>
 #include <unistd.h>
 #include "vmm.h"
@@ -18,7 +20,7 @@
 static struct termios saved;
 static bool is_tty;
 
-void console_restore(void)
+static void console_restore(void)
 {
 	if (is_tty)
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
@@ -37,19 +39,19 @@ static void on_signal(int sig)
 
 void console_init(void)
 {
-	static const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 };
-	struct sigaction sa = { .sa_handler = on_signal };
+	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 };
 	struct termios raw;
 	size_t i;
 
 	signal(SIGPIPE, SIG_IGN);
-	for (i = 0; i < ARRAY_SIZE(ends); i++)
-		sigaction(ends[i], &sa, NULL);
+	for (i = 0; i < ARRAY_SIZE(sigs); i++)
+		signal(sigs[i], on_signal);
 	if (tcgetattr(STDIN_FILENO, &saved) < 0)
 		return;
 	raw = saved;
 	cfmakeraw(&raw);
 	is_tty = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+	atexit(console_restore);
 }
 
 static void key(u8 c)
@@ -82,6 +84,6 @@ void console_loop(void)
 			if (n == 0 || (n < 0 && errno != EINTR))
 				in.fd = -1;	/* end of input */
 		}
-		serial_flush();
+		fflush(stdout);
 	}
 }

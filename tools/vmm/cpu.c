@@ -22,16 +22,15 @@ static struct vcpu {
 	int id, fd;
 	struct kvm_run *run;
 	pthread_t thread;
-	volatile sig_atomic_t dump;
+	sig_atomic_t dump;
 } vcpus[MAX_CPUS];
 
 static __thread struct vcpu *self;
 
 /*
  * CPUID: what the hypervisor offers, plus who this processor is: one socket,
- * vm.ncpus cores of one thread each, APIC ids from 0. "AMD64 Architecture
- * Programmer's Manual", "Obtaining Processor Information Via the CPUID
- * Instruction".
+ * vm.ncpus cores of one thread each, APIC ids from 0. AMD64 Architecture
+ * Programmer's Manual, "Obtaining Processor Information Via CPUID".
  */
 static bool adjust_cpuid(struct kvm_cpuid_entry2 *e, u32 id)
 {
@@ -75,14 +74,12 @@ static void set_cpuid(struct vcpu *v)
 	} t = { .head.nent = MAX_CPUID };
 	u32 i, n = 0;
 
-	if (ioctl(vm.kvm, KVM_GET_SUPPORTED_CPUID, &t) < 0)
-		die("KVM_GET_SUPPORTED_CPUID: %m");
+	KVM(vm.kvm, KVM_GET_SUPPORTED_CPUID, &t);
 	for (i = 0; i < t.head.nent; i++)
 		if (adjust_cpuid(&t.entry[i], v->id))
 			t.entry[n++] = t.entry[i];
 	t.head.nent = n;
-	if (ioctl(v->fd, KVM_SET_CPUID2, &t) < 0)
-		die("KVM_SET_CPUID2: %m");
+	KVM(v->fd, KVM_SET_CPUID2, &t);
 }
 
 /* What a PC's firmware leaves behind: fast strings, all memory write-back */
@@ -97,8 +94,8 @@ static void set_msrs(struct vcpu *v)
 		  { .index = MSR_MTRR_DEF_TYPE, .data = 1 << 11 | 6 } },
 	};
 
-	if (ioctl(v->fd, KVM_SET_MSRS, &msrs) != 2)
-		die("KVM_SET_MSRS: %m");
+	if (KVM(v->fd, KVM_SET_MSRS, &msrs) != 2)
+		die("KVM_SET_MSRS refused one");
 }
 
 static void set_boot_state(struct vcpu *v)
@@ -106,28 +103,21 @@ static void set_boot_state(struct vcpu *v)
 	struct kvm_sregs sregs;
 	struct kvm_regs regs = { };
 
-	if (ioctl(v->fd, KVM_GET_SREGS, &sregs) < 0)
-		die("KVM_GET_SREGS: %m");
+	KVM(v->fd, KVM_GET_SREGS, &sregs);
 	boot_processor(&regs, &sregs);
-	if (ioctl(v->fd, KVM_SET_SREGS, &sregs) < 0)
-		die("KVM_SET_SREGS: %m");
-	if (ioctl(v->fd, KVM_SET_REGS, &regs) < 0)
-		die("KVM_SET_REGS: %m");
+	KVM(v->fd, KVM_SET_SREGS, &sregs);
+	KVM(v->fd, KVM_SET_REGS, &regs);
 }
 
 void cpus_create(void)
 {
-	int i, size = ioctl(vm.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	int i, size = KVM(vm.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	struct vcpu *v;
 
-	if (size < (int)sizeof(struct kvm_run))
-		die("KVM_GET_VCPU_MMAP_SIZE: %d", size);
 	for (i = 0; i < vm.ncpus; i++) {
 		v = &vcpus[i];
 		v->id = i;
-		v->fd = ioctl(vm.fd, KVM_CREATE_VCPU, i);
-		if (v->fd < 0)
-			die("KVM_CREATE_VCPU %d: %m", i);
+		v->fd = KVM(vm.fd, KVM_CREATE_VCPU, i);
 		v->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			      v->fd, 0);
 		if (v->run == MAP_FAILED)
@@ -164,7 +154,7 @@ static void handle_exit(struct vcpu *v)
 	case KVM_EXIT_INTR:
 		break;
 	default:
-		serial_flush();
+		fflush(stdout);
 		vmm_exit(dump_failure(v->id, v->fd, run));
 	}
 }
@@ -214,15 +204,15 @@ void cpus_kick_and_dump(void)
 	int i;
 
 	for (i = 0; i < vm.ncpus; i++)
-		pthread_kill(vcpus[i].thread, SIGUSR2);
+		if (vcpus[i].thread)
+			pthread_kill(vcpus[i].thread, SIGUSR2);
 }
 
 void cpus_start(void)
 {
-	struct sigaction sa = { .sa_handler = on_kick };
 	struct vcpu *v;
 
-	sigaction(SIGUSR2, &sa, NULL);
+	signal(SIGUSR2, on_kick);
 	for (v = vcpus; v < vcpus + vm.ncpus; v++)
 		if (pthread_create(&v->thread, NULL, cpu_thread, v))
 			die("cannot start the thread of vCPU %d", v->id);

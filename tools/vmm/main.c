@@ -24,7 +24,6 @@
  */
 #include <getopt.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,29 +41,13 @@ void vmm_exit(int status)
 	static pthread_mutex_t once = PTHREAD_MUTEX_INITIALIZER;
 
 	pthread_mutex_lock(&once);
-	serial_flush();
-	console_restore();
-	_exit(status);
-}
-
-/* "%m" in the text stands for errno */
-void die(const char *fmt, ...)
-{
-	va_list args;
-
-	console_restore();
-	va_start(args, fmt);
-	fputs("vitro-vmm: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
-	_exit(STATUS_SETUP);
+	exit(status);
 }
 
 static const char usage[] =
-	"usage: vitro-vmm --kernel BZIMAGE [--initrd FILE] [--append TEXT]\n"
-	"       [--cpus N] [--mem 512M] [--disk FILE]... [--net TAP]\n"
-	"       [--dev NODE]\n"
-	"Ctrl-a x ends the VM, Ctrl-a d prints registers.\n";
+	"options: --kernel BZIMAGE [--initrd FILE] [--append TEXT] [--cpus N]\n"
+	"  [--mem 512M] [--disk FILE]... [--net TAP] [--dev NODE]\n"
+	"Ctrl-a x ends the VM, Ctrl-a d prints registers.";
 
 static u64 parse_number(const char *s, u64 max, const char *units)
 {
@@ -78,52 +61,52 @@ static u64 parse_number(const char *s, u64 max, const char *units)
 	return n;
 }
 
+enum { KERNEL, INITRD, APPEND, CPUS, MEM, DISK, NET, DEV, NR_OPTIONS };
+
 int main(int argc, char **argv)
 {
 	static const struct option table[] = {
-		{ "kernel", required_argument, NULL, 'k' },
-		{ "initrd", required_argument, NULL, 'i' },
-		{ "append", required_argument, NULL, 'a' },
-		{ "cpus", required_argument, NULL, 'c' },
-		{ "mem", required_argument, NULL, 'm' },
-		{ "disk", required_argument, NULL, 'd' },
-		{ "net", required_argument, NULL, 'n' },
-		{ "dev", required_argument, NULL, 'D' },
+		{ "kernel", required_argument, NULL, KERNEL },
+		{ "initrd", required_argument, NULL, INITRD },
+		{ "append", required_argument, NULL, APPEND },
+		{ "cpus", required_argument, NULL, CPUS },
+		{ "mem", required_argument, NULL, MEM },
+		{ "disk", required_argument, NULL, DISK },
+		{ "net", required_argument, NULL, NET },
+		{ "dev", required_argument, NULL, DEV },
 		{ }
 	};
-	const char *dev = access("/dev/vitro", F_OK) ? "/dev/kvm" : "/dev/vitro";
-	const char *kernel = NULL, *initrd = NULL, *append = "console=ttyS0";
-	const char *disks[MAX_VIRTIO], *net = NULL;
+	const char *arg[NR_OPTIONS] = {
+		[APPEND] = "console=ttyS0",
+		[CPUS] = "1",
+		[MEM] = "512M",
+		[DEV] = access("/dev/vitro", F_OK) ? "/dev/kvm" : "/dev/vitro",
+	};
+	const char *disks[MAX_DISKS];
 	int c, i, nr_disks = 0;
-	u64 mem = 512 << 20;
 
-	vm.ncpus = 1;
 	while ((c = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		switch (c) {
-		case 'k': kernel = optarg; break;
-		case 'i': initrd = optarg; break;
-		case 'a': append = optarg; break;
-		case 'c': vm.ncpus = parse_number(optarg, MAX_CPUS, ""); break;
-		case 'm': mem = parse_number(optarg, 1ULL << 40, "MG"); break;
-		case 'd': disks[nr_disks++ % MAX_VIRTIO] = optarg; break;
-		case 'n': net = optarg; break;
-		case 'D': dev = optarg; break;
-		default: fputs(usage, stderr); return STATUS_SETUP;
-		}
+		if (c == '?' || (c == DISK && nr_disks == MAX_DISKS))
+			die("%s", usage);
+		if (c == DISK)
+			disks[nr_disks++] = optarg;
+		else
+			arg[c] = optarg;
 	}
-	if (!kernel || optind != argc || nr_disks > MAX_VIRTIO - 2)
-		die("no kernel, or too many disks or words");
+	if (!arg[KERNEL] || optind != argc)
+		die("%s", usage);
 
-	vm_create(dev, mem & ~0xfffULL);
-	boot_load(kernel, initrd, append);
+	vm.ncpus = parse_number(arg[CPUS], MAX_CPUS, "");
+	vm_create(arg[DEV], parse_number(arg[MEM], 1ULL << 40, "MG") & ~0xfffULL);
+	boot_load(arg[KERNEL], arg[INITRD], arg[APPEND]);
 	power_init();
 	rtc_init();
 	serial_init();
 	virtio_rng_add();
 	for (i = 0; i < nr_disks; i++)
 		virtio_blk_add(disks[i]);
-	if (net)
-		virtio_net_add(net);
+	if (arg[NET])
+		virtio_net_add(arg[NET]);
 	acpi_build();
 	cpus_create();
 

@@ -7,10 +7,8 @@
 #include "vmm.h"
 
 #define PORT_RTC	0x70
-#define NR_REGS		128
 
 static u8 selected;
-static u8 cmos[NR_REGS];
 
 static u8 bcd(int v)
 {
@@ -36,7 +34,7 @@ static u8 read_reg(u8 reg)
 	case 0xb: return 0x02;		/* B: 24 hours, BCD */
 	case 0xc: return 0;		/* C: no interrupt */
 	case 0xd: return 0x80;		/* D: the battery is good */
-	default: return cmos[reg];
+	default: return 0;
 	}
 }
 
@@ -44,12 +42,10 @@ static void rtc_io(void *dev, u64 offset, void *data, u32 len, bool write)
 {
 	u8 *v = data;
 
-	if (offset == 1 && !write)
+	if (offset == 0 && write)
+		selected = *v & 0x7f;		/* bit 7 masks the NMI */
+	else if (!write)
 		*v = read_reg(selected);
-	else if (offset == 1)
-		cmos[selected] = *v;
-	else if (write)
-		selected = *v % NR_REGS;
 }
 
 void rtc_init(void)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The serial port: a 16550A whose line is infinitely fast. What the guest
- * writes goes to stdout, collected into lines; what the user types comes
- * through serial_receive() from console.c. No loopback, no modem interrupts.
+ * writes goes to stdout, which is line buffered, and flushed when a driver ends
+ * a piece of output; what the user types comes from console.c through
+ * serial_receive(). No loopback, no modem interrupts.
  */
 #include <linux/serial_reg.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "vmm.h"
 
 #define PORT_COM1	0x3f8
@@ -21,32 +22,12 @@ static struct {
 	u8 ier, fcr;
 	bool tx_empty;		/* an unread "transmitter empty" interrupt */
 	bool line;		/* state of the interrupt line */
-	u32 rx_len, tx_len;
-	u8 rx[FIFO_SIZE], tx[256];
+	u32 rx_len;
+	u8 rx[FIFO_SIZE];
 } uart = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.listening = PTHREAD_COND_INITIALIZER,
 };
-
-static void flush_locked(void)
-{
-	u32 done = 0;
-	ssize_t n;
-
-	for (; done < uart.tx_len; done += n) {
-		n = write(STDOUT_FILENO, uart.tx + done, uart.tx_len - done);
-		if (n <= 0)
-			break;
-	}
-	uart.tx_len = 0;
-}
-
-void serial_flush(void)
-{
-	pthread_mutex_lock(&uart.lock);
-	flush_locked();
-	pthread_mutex_unlock(&uart.lock);
-}
 
 /* The reason for an interrupt, in the coding of the IIR */
 static u8 interrupt_id(void)
@@ -97,7 +78,7 @@ static u8 read_iir(void)
 {
 	u8 id = interrupt_id();
 
-	flush_locked();
+	fflush(stdout);
 	if (id == UART_IIR_THRI)
 		uart.tx_empty = false;
 	return id | (uart.fcr & UART_FCR_ENABLE_FIFO ? 0xc0 : 0);
@@ -128,15 +109,13 @@ static u8 read_reg(u64 reg)
 static void write_data(u8 v)
 {
 	uart.tx_empty = true;
-	uart.tx[uart.tx_len++] = v;
-	if (v == '\n' || uart.tx_len == sizeof(uart.tx))
-		flush_locked();
+	fputc(v, stdout);
 }
 
 /* A driver touches the IER when it starts or ends a piece of output */
 static void write_ier(u8 v)
 {
-	flush_locked();
+	fflush(stdout);
 	if (v & ~uart.ier & UART_IER_THRI)
 		uart.tx_empty = true;
 	uart.ier = v & 0x0f;
@@ -172,5 +151,6 @@ static void serial_io(void *dev, u64 offset, void *data, u32 len, bool write)
 
 void serial_init(void)
 {
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 	bus_add(&pio_bus, PORT_COM1, 8, serial_io, NULL);
 }

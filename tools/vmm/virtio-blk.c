@@ -92,8 +92,8 @@ void virtio_blk_add(const char *path)
 			  FEATURE(VIRTIO_BLK_F_SEG_MAX);
 	d->dev.fd = open(path, O_RDWR | O_CLOEXEC);
 	if (d->dev.fd < 0) {
-		d->dev.fd = open(path, O_RDONLY | O_CLOEXEC);
 		d->dev.features |= FEATURE(VIRTIO_BLK_F_RO);
+		d->dev.fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	size = lseek(d->dev.fd, 0, SEEK_END);
 	if (size < 0)

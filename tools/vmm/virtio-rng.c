@@ -6,21 +6,15 @@
 #include <sys/random.h>
 #include "virtio.h"
 
-#define MAX_BYTES 256	/* getrandom() gives so many without fail */
-
 static void rng_process(struct virtio_dev *dev)
 {
 	static struct chain c;
 	struct queue *q = &dev->queue[0];
 
 	while (queue_pop(dev, q, &c)) {
-		size_t len = c.nr_in ? c.in[0].iov_len : 0;
+		ssize_t n = c.nr_in ? getrandom(c.in->iov_base, c.in->iov_len, 0) : 0;
 
-		if (len > MAX_BYTES)
-			len = MAX_BYTES;
-		if (len && getrandom(c.in[0].iov_base, len, 0) < 0)
-			len = 0;
-		queue_push(q, &c, len);
+		queue_push(q, &c, n > 0 ? n : 0);
 	}
 	queue_interrupt(dev, q);
 }

@@ -16,12 +16,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include "virtio.h"
-
-#define MAGIC	0x74726976	/* "virt" */
-#define VENDOR	0x5254495f
 
 /* ---- The virtqueue ---- */
 
@@ -44,7 +40,8 @@ static bool walk(struct queue *q, struct chain *c)
 	int steps;
 
 	for (steps = 0; steps < q->size && d.next < q->size; steps++) {
-		d = *(volatile struct vring_desc *)&q->desc[d.next];
+		d = q->desc[d.next];
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);	/* read once */
 		if (!add_buffer(c, &d))
 			return false;
 		if (!(d.flags & VRING_DESC_F_NEXT))
@@ -60,7 +57,8 @@ bool queue_pop(struct virtio_dev *dev, struct queue *q, struct chain *c)
 		return false;
 	if (__atomic_load_n(&q->avail->idx, __ATOMIC_ACQUIRE) == q->next)
 		return false;
-	c->head = *(volatile u16 *)&q->avail->ring[q->next % q->size];
+	c->head = __atomic_load_n(&q->avail->ring[q->next % q->size],
+				  __ATOMIC_RELAXED);
 	c->nr_out = 0;
 	c->nr_in = 0;
 	q->next++;
@@ -100,27 +98,19 @@ void queue_interrupt(struct virtio_dev *dev, struct queue *q)
 
 /* ---- The registers ---- */
 
-static void reset(struct virtio_dev *dev)
-{
-	memset(dev->queue, 0, sizeof(dev->queue));
-	dev->status = 0;
-	dev->interrupt_status = 0;
-	dev->driver_features = 0;
-}
-
 /* From here on the rings are used, so this is where they are checked */
 static void enable_queue(struct virtio_dev *dev, struct queue *q)
 {
-	u64 n = q->size;
+	u64 n = q->size, a[3];
 
-	q->desc = guest_mem(q->gpa[0], n * sizeof(*q->desc));
-	q->avail = guest_mem(q->gpa[1], n * 2 + 6);
-	q->used = guest_mem(q->gpa[2], n * 8 + 6);
+	memcpy(a, q->addr, sizeof(a));
+	q->desc = guest_mem(a[0], n * sizeof(*q->desc));
+	q->avail = guest_mem(a[1], n * 2 + 6);
+	q->used = guest_mem(a[2], n * 8 + 6);
 	q->next = 0;
 	q->announced = 0;
-	q->ready = n && !(n & (n - 1)) && n <= QUEUE_SIZE &&
-		   q->desc && q->avail && q->used &&
-		   !(q->gpa[0] & 15) && !(q->gpa[1] & 1) && !(q->gpa[2] & 3);
+	q->ready = n && !(n & (n - 1)) && q->desc && q->avail && q->used &&
+		   !(a[0] & 15) && !(a[1] & 1) && !(a[2] & 3);
 	if (!q->ready)
 		dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 }
@@ -128,24 +118,18 @@ static void enable_queue(struct virtio_dev *dev, struct queue *q)
 static u32 read_register(struct virtio_dev *dev, struct queue *q, u64 reg)
 {
 	switch (reg) {
-	case VIRTIO_MMIO_MAGIC_VALUE: return MAGIC;
+	case VIRTIO_MMIO_MAGIC_VALUE: return 0x74726976;	/* "virt" */
 	case VIRTIO_MMIO_VERSION: return 2;
 	case VIRTIO_MMIO_DEVICE_ID: return dev->id;
-	case VIRTIO_MMIO_VENDOR_ID: return VENDOR;
 	case VIRTIO_MMIO_DEVICE_FEATURES:
 		return dev->feature_sel > 1 ? 0 :
 		       dev->features >> (32 * dev->feature_sel);
-	case VIRTIO_MMIO_QUEUE_NUM_MAX: return q ? QUEUE_SIZE : 0;
+	case VIRTIO_MMIO_QUEUE_NUM_MAX: return QUEUE_SIZE * !!q;
 	case VIRTIO_MMIO_QUEUE_READY: return q && q->ready;
 	case VIRTIO_MMIO_INTERRUPT_STATUS: return dev->interrupt_status;
 	case VIRTIO_MMIO_STATUS: return dev->status;
 	default: return 0;
 	}
-}
-
-static void set_half(u64 *reg, bool high, u32 v)
-{
-	*reg = high ? (u32)*reg | (u64)v << 32 : *reg >> 32 << 32 | v;
 }
 
 static void write_queue_register(struct virtio_dev *dev, struct queue *q,
@@ -160,20 +144,26 @@ static void write_queue_register(struct virtio_dev *dev, struct queue *q,
 	} else if (reg == VIRTIO_MMIO_QUEUE_NUM) {
 		q->size = v > QUEUE_SIZE ? 0 : v;
 	} else if (reg >= VIRTIO_MMIO_QUEUE_DESC_LOW &&
-		   reg <= VIRTIO_MMIO_QUEUE_USED_HIGH) {
+		   reg <= VIRTIO_MMIO_QUEUE_USED_HIGH && (reg & 0xf) < 8) {
 		/* Three addresses at 0x80, 0x90, 0xa0, each as low and high */
-		if ((reg & 0xf) < 8)
-			set_half(&q->gpa[(reg >> 4) - 8], reg & 4, v);
+		q->addr[(reg >> 4) - 8][(reg >> 2) & 1] = v;
 	}
 }
 
-/* Features that were not offered, or the old interface, are refused */
+/* 0 resets; features not offered, or the old interface, are refused */
 static void write_status(struct virtio_dev *dev, u32 v)
 {
-	if (!v)
-		reset(dev);
-	if ((dev->driver_features & ~dev->features) ||
-	    !(dev->driver_features & FEATURE(VIRTIO_F_VERSION_1)))
+	u64 features;
+
+	if (!v) {
+		memset(dev->queue, 0, sizeof(dev->queue));
+		memset(dev->driver_features, 0, sizeof(features));
+		dev->interrupt_status = 0;
+		dev->status = 0;
+	}
+	memcpy(&features, dev->driver_features, sizeof(features));
+	if ((features & ~dev->features) ||
+	    !(features & FEATURE(VIRTIO_F_VERSION_1)))
 		v &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	dev->status = v | (dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
@@ -181,21 +171,22 @@ static void write_status(struct virtio_dev *dev, u32 v)
 static void write_register(struct virtio_dev *dev, struct queue *q, u64 reg,
 			   u32 v)
 {
-	switch (reg) {
-	case VIRTIO_MMIO_DEVICE_FEATURES_SEL: dev->feature_sel = v; break;
-	case VIRTIO_MMIO_DRIVER_FEATURES_SEL: dev->driver_sel = v; break;
-	case VIRTIO_MMIO_DRIVER_FEATURES:
-		if (dev->driver_sel <= 1)
-			set_half(&dev->driver_features, dev->driver_sel, v);
-		break;
-	case VIRTIO_MMIO_QUEUE_SEL: dev->queue_sel = v; break;
-	case VIRTIO_MMIO_QUEUE_NOTIFY: eventfd_write(dev->notify_fd, 1); break;
-	case VIRTIO_MMIO_INTERRUPT_ACK: dev->interrupt_status &= ~v; break;
-	case VIRTIO_MMIO_STATUS: write_status(dev, v); break;
-	default:
-		if (q)
-			write_queue_register(dev, q, reg, v);
-	}
+	if (reg == VIRTIO_MMIO_DEVICE_FEATURES_SEL)
+		dev->feature_sel = v;
+	else if (reg == VIRTIO_MMIO_DRIVER_FEATURES_SEL)
+		dev->driver_sel = v;
+	else if (reg == VIRTIO_MMIO_DRIVER_FEATURES && dev->driver_sel < 2)
+		dev->driver_features[dev->driver_sel] = v;
+	else if (reg == VIRTIO_MMIO_QUEUE_SEL)
+		dev->queue_sel = v;
+	else if (reg == VIRTIO_MMIO_QUEUE_NOTIFY)
+		eventfd_write(dev->notify_fd, 1);
+	else if (reg == VIRTIO_MMIO_INTERRUPT_ACK)
+		dev->interrupt_status &= ~v;
+	else if (reg == VIRTIO_MMIO_STATUS)
+		write_status(dev, v);
+	else if (q)
+		write_queue_register(dev, q, reg, v);
 }
 
 static void read_config(struct virtio_dev *dev, u64 off, u8 *data, u32 len)
@@ -262,23 +253,20 @@ static void connect(struct virtio_dev *dev, u64 gpa)
 	struct kvm_irqfd irq = { .gsi = dev->gsi };
 
 	dev->notify_fd = io.fd;
-	if (vm_has(KVM_CAP_IOEVENTFD) && ioctl(vm.fd, KVM_IOEVENTFD, &io) < 0)
-		die("KVM_IOEVENTFD: %m");
+	if (vm_has(KVM_CAP_IOEVENTFD))
+		KVM(vm.fd, KVM_IOEVENTFD, &io);
 	dev->irq_fd = -1;
-	if (!vm_has(KVM_CAP_IRQFD))
-		return;
-	dev->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	irq.fd = dev->irq_fd;
-	if (ioctl(vm.fd, KVM_IRQFD, &irq) < 0)
-		die("KVM_IRQFD: %m");
+	if (vm_has(KVM_CAP_IRQFD)) {
+		dev->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		irq.fd = dev->irq_fd;
+		KVM(vm.fd, KVM_IRQFD, &irq);
+	}
 }
 
 void virtio_add(struct virtio_dev *dev)
 {
 	u64 gpa = VIRTIO_BASE + vm.nr_virtio * VIRTIO_STRIDE;
 
-	if (vm.nr_virtio == MAX_VIRTIO)
-		die("too many virtio devices");
 	dev->features |= FEATURE(VIRTIO_F_VERSION_1);
 	dev->gsi = IRQ_VIRTIO + vm.nr_virtio;
 	pthread_mutex_init(&dev->lock, NULL);

@@ -20,7 +20,7 @@ struct queue {
 	bool ready;
 	u16 next;		/* of the available ring, not yet taken */
 	u16 announced;		/* of the used ring, by an interrupt */
-	u64 gpa[3];		/* where the guest put the next three */
+	u32 addr[3][2];		/* the next three, as the guest says */
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
@@ -50,8 +50,7 @@ struct virtio_dev {
 	pthread_t thread;
 	struct queue queue[MAX_QUEUES];
 	u32 status, interrupt_status;
-	u32 feature_sel, driver_sel, queue_sel;
-	u64 driver_features;
+	u32 feature_sel, driver_sel, queue_sel, driver_features[2];
 	u32 gsi;
 	int notify_fd;		/* from the guest */
 	int irq_fd;		/* to the guest; -1: irq_line() */

@@ -11,6 +11,15 @@
 
 #define HUGE_PAGE	(2UL << 20)
 
+int kvm_ioctl(int fd, unsigned long request, unsigned long arg, const char *name)
+{
+	int ret = ioctl(fd, request, arg);
+
+	if (ret < 0)
+		die("%s: %m", name);
+	return ret;
+}
+
 /* An error here means "no" */
 bool vm_has(int cap)
 {
@@ -32,17 +41,16 @@ static u8 *alloc_ram(u64 size)
 
 static void add_ram(u64 gpa, u64 size)
 {
-	struct ram *r = &vm.ram[vm.nr_ram];
+	u8 *hva = alloc_ram(size);
 	struct kvm_userspace_memory_region region = {
-		.slot = vm.nr_ram++,
+		.slot = vm.nr_ram,
 		.guest_phys_addr = gpa,
 		.memory_size = size,
+		.userspace_addr = (unsigned long)hva,
 	};
 
-	*r = (struct ram){ gpa, size, alloc_ram(size) };
-	region.userspace_addr = (unsigned long)r->hva;
-	if (ioctl(vm.fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-		die("KVM_SET_USER_MEMORY_REGION: %m");
+	KVM(vm.fd, KVM_SET_USER_MEMORY_REGION, &region);
+	vm.ram[vm.nr_ram++] = (struct ram){ gpa, size, hva };
 }
 
 /* The interrupt controllers must exist before the first vCPU */
@@ -55,16 +63,10 @@ void vm_create(const char *dev, u64 mem_size)
 		die("%s: %m", dev);
 	if (ioctl(vm.kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
 		die("%s does not speak KVM API %d", dev, KVM_API_VERSION);
-	vm.fd = ioctl(vm.kvm, KVM_CREATE_VM, 0);
-	if (vm.fd < 0)
-		die("KVM_CREATE_VM: %m");
-	if (ioctl(vm.fd, KVM_SET_TSS_ADDR, TSS_BASE) < 0)
-		die("KVM_SET_TSS_ADDR: %m");
-	if (ioctl(vm.fd, KVM_CREATE_IRQCHIP, 0) < 0)
-		die("KVM_CREATE_IRQCHIP: %m");
-	if (ioctl(vm.fd, KVM_CREATE_PIT2, &pit) < 0)
-		die("KVM_CREATE_PIT2: %m");
-
+	vm.fd = KVM(vm.kvm, KVM_CREATE_VM, 0);
+	KVM(vm.fd, KVM_SET_TSS_ADDR, TSS_BASE);
+	KVM(vm.fd, KVM_CREATE_IRQCHIP, 0);
+	KVM(vm.fd, KVM_CREATE_PIT2, &pit);
 	add_ram(0, mem_size < LOW_RAM_MAX ? mem_size : LOW_RAM_MAX);
 	if (mem_size > LOW_RAM_MAX)
 		add_ram(HIGH_RAM_BASE, mem_size - LOW_RAM_MAX);
@@ -86,6 +88,5 @@ void irq_line(u32 gsi, bool level)
 {
 	struct kvm_irq_level irq = { .irq = gsi, .level = level };
 
-	if (ioctl(vm.fd, KVM_IRQ_LINE, &irq) < 0)
-		die("KVM_IRQ_LINE %u: %m", gsi);
+	KVM(vm.fd, KVM_IRQ_LINE, &irq);
 }

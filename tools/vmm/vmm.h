@@ -9,6 +9,7 @@
 /* Functions of one type, as io_fn below, do not all need every argument */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
+#include <err.h>
 #include <linux/kvm.h>
 #include <linux/types.h>
 #include <stdbool.h>
@@ -22,8 +23,8 @@ typedef __u64 u64;
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define MAX_CPUS	64
-#define MAX_VIRTIO	8
-#define MAX_REGIONS	16
+#define MAX_DISKS	4
+#define MAX_REGIONS	16	/* of a bus, more than all options need */
 
 /*
  * The guest's physical address space:
@@ -39,8 +40,8 @@ typedef __u64 u64;
  */
 #define ACPI_BASE	0xe0000ULL
 #define LOW_RAM_MAX	0xc0000000ULL
-#define VIRTIO_BASE	0xd0000000ULL
-#define VIRTIO_STRIDE	0x1000ULL
+#define VIRTIO_BASE	0xd0000000U
+#define VIRTIO_STRIDE	0x1000U
 #define IOAPIC_BASE	0xfec00000U
 #define LAPIC_BASE	0xfee00000U
 #define TSS_BASE	0xfffbd000UL
@@ -56,27 +57,23 @@ typedef __u64 u64;
 #define IRQ_VIRTIO	16	/* first of the IOAPIC's pins the PIC has not */
 
 /* How the process ends; main.c explains them */
-enum vmm_status {
-	STATUS_POWEROFF		= 0,
-	STATUS_SETUP		= 1,
-	STATUS_RESET		= 64,
-	STATUS_SHUTDOWN		= 65,
-	STATUS_FAIL_ENTRY	= 66,
-	STATUS_INTERNAL		= 67,
-	STATUS_UNKNOWN		= 68,
-	STATUS_USER		= 130,
+enum {
+	STATUS_POWEROFF = 0, STATUS_SETUP = 1, STATUS_USER = 130,
+	STATUS_RESET = 64, STATUS_SHUTDOWN, STATUS_FAIL_ENTRY,
+	STATUS_INTERNAL, STATUS_UNKNOWN,
 };
 
-struct ram {
-	u64 gpa, size;
-	u8 *hva;
-};
+/* "%m" in the text stands for errno */
+#define die(...) errx(STATUS_SETUP, __VA_ARGS__)
 
 extern struct vm {
 	int kvm;		/* the device node */
 	int fd;			/* the VM */
-	int ncpus, nr_ram, nr_virtio;
-	struct ram ram[2];
+	int ncpus, nr_virtio, nr_ram;
+	struct ram {
+		u64 gpa, size;
+		u8 *hva;
+	} ram[2];
 } vm;
 
 /* A device's answer to an access; data is all ones before a read */
@@ -93,37 +90,32 @@ struct bus {
 
 extern struct bus pio_bus, mmio_bus;
 
-void vmm_exit(int status) __attribute__((noreturn));
-void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+_Noreturn void vmm_exit(int status);
 
+/* An ioctl that must succeed */
+#define KVM(fd, request, arg) \
+	kvm_ioctl(fd, request, (unsigned long)(arg), #request)
+int kvm_ioctl(int fd, unsigned long request, unsigned long arg, const char *name);
 void vm_create(const char *dev, u64 mem_size);
 bool vm_has(int cap);
 void *guest_mem(u64 gpa, u64 len);
 void irq_line(u32 gsi, bool level);
-
 void cpus_create(void);
 void cpus_start(void);
 void cpus_kick_and_dump(void);
-
 void dump_registers(int id, int vcpu_fd);
 int dump_failure(int id, int vcpu_fd, const struct kvm_run *run);
-
 void boot_load(const char *kernel, const char *initrd, const char *cmdline);
 void boot_processor(struct kvm_regs *regs, struct kvm_sregs *sregs);
 void acpi_build(void);
-
 void bus_add(struct bus *bus, u64 base, u64 len, io_fn *fn, void *dev);
 void bus_access(struct bus *bus, u64 addr, void *data, u32 len, bool write);
-
 void serial_init(void);
-void serial_flush(void);
 void serial_receive(u8 c, bool wait);
 void console_init(void);
-void console_loop(void) __attribute__((noreturn));
-void console_restore(void);
+_Noreturn void console_loop(void);
 void power_init(void);
 void rtc_init(void);
-
 void virtio_blk_add(const char *path);
 void virtio_net_add(const char *tap);
 void virtio_rng_add(void);
