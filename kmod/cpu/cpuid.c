@@ -426,6 +426,16 @@ int cpuid_supported(const struct host_caps *caps,
 	return t.n > max ? -E2BIG : (int)t.n;
 }
 
+/* What IA32_ARCH_CAPABILITIES may promise: no bit that announces an MSR. */
+#define ARCH_CAP_GUEST (						\
+	ARCH_CAP_RDCL_NO | ARCH_CAP_IBRS_ALL | ARCH_CAP_RSBA |		\
+	ARCH_CAP_SKIP_VMENTRY_L1DFLUSH | ARCH_CAP_SSB_NO |		\
+	ARCH_CAP_MDS_NO | ARCH_CAP_PSCHANGE_MC_NO | ARCH_CAP_TAA_NO |	\
+	ARCH_CAP_SBDR_SSDP_NO | ARCH_CAP_FBSDP_NO | ARCH_CAP_PSDP_NO |	\
+	ARCH_CAP_FB_CLEAR | ARCH_CAP_RRSBA | ARCH_CAP_BHI_NO |		\
+	ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO | ARCH_CAP_RFDS_NO |	\
+	ARCH_CAP_RFDS_CLEAR | ARCH_CAP_ITS_NO)
+
 /* --- Facts that follow from feature bits ---------------------------------- */
 
 static const struct {
@@ -529,6 +539,10 @@ void cpuid_caps_init(struct host_caps *caps)
 	u32 reg[4];
 	unsigned int i;
 
+	caps->xcr0 &= XCR0_GUEST;
+	caps->arch_capabilities &= ARCH_CAP_GUEST;
+	if (!caps->spec_ctrl)
+		caps->arch_capabilities &= ~(u64)ARCH_CAP_IBRS_ALL;
 	caps->cpuid(0, 0, reg);
 	caps->can = has_vendor(vendor_of(reg[LEAF_EBX], reg[LEAF_ECX],
 					 reg[LEAF_EDX]));

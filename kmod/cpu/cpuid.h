@@ -106,7 +106,8 @@ struct cpuid_env {
 
 /**
  * cpuid_caps_init() - work out what follows from a host's CPUID, once
- * @caps: the part above the line is filled in; the part below is written
+ * @caps: filled in by host/ and the backend; the derived part is written, and
+ *        what no guest gets is taken out of xcr0 and arch_capabilities
  */
 void cpuid_caps_init(struct host_caps *caps);
 

@@ -29,6 +29,9 @@
 #define XCR0_BND	(XCR0_BNDREGS | XCR0_BNDCSR)
 #define XCR0_XTILE	(XCR0_XTILECFG | XCR0_XTILEDATA)
 
+/* Those whose features cpuid.c lets a guest have: no MPX, PKU, AMX. */
+#define XCR0_GUEST	(XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_AVX512)
+
 /* Bits that belong together are together, and x87 is on. */
 bool xcr0_consistent(u64 xcr0);
 

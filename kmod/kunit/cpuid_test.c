@@ -171,6 +171,7 @@ static const struct {
 	{ 7, 0, LEAF_ECX, 0x1a415f46 },
 	{ 7, 0, LEAF_EDX, 0xac80451c },
 	{ 7, 1, LEAF_EAX, 0x00000030 },
+	{ 0xd, 0, LEAF_EAX, 0x000000e7 },
 	{ 0xd, 1, LEAF_EAX, 0x00000007 },
 	{ EXT + 1, 0, LEAF_ECX, 0x00610bf3 },
 	{ EXT + 1, 0, LEAF_EDX, 0xefd3fbff },
@@ -187,13 +188,14 @@ static void test_everything(struct kunit *test)
 
 	t->caps.spec_ctrl = t->caps.umip = t->caps.invpcid = true;
 	t->caps.tsc_stable = true;
-	t->caps.arch_capabilities = 1;
-	t->caps.xcr0 |= XCR0_AVX512;
+	t->caps.arch_capabilities = ~0ULL;
+	t->caps.xcr0 |= XCR0_AVX512 | XCR0_PKRU | XCR0_BND | XCR0_XTILE;
 	cpuid_caps_init(&t->caps);
 	n = cpuid_supported(&t->caps, t->e, CPUID_MAX_ENTRIES);
 	KUNIT_ASSERT_GT(test, n, 0);
 	t->m.count = n;
 	cpu_model_update(&t->m, &t->caps);
+	KUNIT_EXPECT_EQ(test, t->caps.arch_capabilities, 0x400000001d1ae17fULL);
 	for (i = 0; i < ARRAY_SIZE(everything); i++)
 		KUNIT_EXPECT_EQ_MSG(test, table_reg(test, t, everything[i].fn,
 						    everything[i].idx,
@@ -210,7 +212,7 @@ static void test_conditions(struct kunit *test)
 
 	t->caps.spec_ctrl = t->caps.umip = t->caps.invpcid = true;
 	t->caps.tsc_stable = true;
-	t->caps.arch_capabilities = 1;
+	t->caps.arch_capabilities = BIT_ULL(0) | BIT_ULL(7);
 	t->caps.xcr0 = 0;
 	memset(words, 0xff, sizeof(words));
 	words[1] &= ~BITOF(RDTSCP);
@@ -235,6 +237,7 @@ static void test_conditions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, table_reg(test, t, EXT + 7, 0, LEAF_EDX),
 			(u32)BIT(8));
 	KUNIT_EXPECT_EQ(test, table_reg(test, t, 0xd, 0, LEAF_EAX), 0u);
+	KUNIT_EXPECT_EQ(test, t->caps.arch_capabilities, 1ULL);
 	KUNIT_EXPECT_EQ(test, t->caps.spec_ctrl_valid, 7ULL);
 	KUNIT_EXPECT_TRUE(test, model_has(&t->m, HAS_SPEC_CTRL));
 	KUNIT_EXPECT_EQ(test, t->m.xcr0_valid, 0ULL);
