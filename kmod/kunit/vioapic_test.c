@@ -73,6 +73,8 @@ static void ioapic_registers(struct kunit *test)
 	wr(io, 0x40, 0);
 	KUNIT_EXPECT_EQ(test, rd(io, 0x40), 0xffffffffu);
 	KUNIT_EXPECT_EQ(test, rd(io, 0xff), 0xffffffffu);
+	wr(io, 0x03, 0x31);
+	KUNIT_EXPECT_EQ(test, io->redir[0], (u64)MASKED);
 	KUNIT_EXPECT_EQ(test, rd(io, 0x03), 0xffffffffu);
 	KUNIT_EXPECT_EQ(test, vioapic_read(io, 0x00), 0x03u);
 	KUNIT_EXPECT_EQ(test, vioapic_read(io, 0x20), 0u);
@@ -198,6 +200,9 @@ static void ioapic_shared_vector(struct kunit *test)
 	line(io, 20, true);
 	line(io, 21, true);
 	line(io, 10, false);
+	program(io, 0, LEVEL | 0x3c);
+	line(io, 0, true);
+	KUNIT_EXPECT_EQ(test, vioapic_eoi(io, 0x3c), 1u);
 	KUNIT_EXPECT_EQ(test, vioapic_vector_pins(io, 0x3a), 0x300400u);
 	KUNIT_EXPECT_EQ(test, vioapic_vector_pins(io, 0x3b), 0u);
 	KUNIT_EXPECT_EQ(test, vioapic_eoi(io, 0x3a), 0x100000u);
@@ -237,10 +242,12 @@ static void ioapic_eoi_interest(struct kunit *test)
 	program(io, 10, MASKED | LEVEL | 0xff);
 	program(io, 0, 0x30);
 	program(io, 1, 0x31);
+	program(io, 23, LEVEL | 0x50);
 	memset(map, 0xaa, sizeof(map));
 	vioapic_eoi_vectors(io, 1u << 1, map);
 	for (i = 0; i < 8; i++)
-		KUNIT_EXPECT_EQ(test, map[i], i == 1 ? 1u << 17 : i == 7 ? 1u << 31 : 0u);
+		KUNIT_EXPECT_EQ(test, map[i],
+				i == 1 ? 1u << 17 : i == 2 ? 1u << 16 : i == 7 ? 1u << 31 : 0u);
 }
 
 static void ioapic_save_restore(struct kunit *test)
@@ -254,7 +261,9 @@ static void ioapic_save_restore(struct kunit *test)
 	program(io, 10, LEVEL | 0x3a);
 	program(io, 11, LEVEL | MASKED | 0x3b);
 	program(io, 12, LEVEL | 0x3c);
+	program(io, 0, LEVEL | 0x30);
 	wr(io, 0x2f, 0x07000000);
+	line(io, 0, true);
 	line(io, 4, true);
 	line(io, 5, true);
 	line(io, 10, true);
@@ -264,7 +273,7 @@ static void ioapic_save_restore(struct kunit *test)
 	memset(&a, 0xaa, sizeof(a));
 	vioapic_get(io, &a);
 	/* An edge that became a message must not become a second one. */
-	KUNIT_EXPECT_EQ(test, a.irr, 0xc20u);
+	KUNIT_EXPECT_EQ(test, a.irr, 0xc21u);
 	KUNIT_EXPECT_EQ(test, a.pad, 0u);
 	KUNIT_EXPECT_EQ(test, a.base_address, 0xfec00000ull);
 	KUNIT_EXPECT_EQ(test, a.id, 5u);
@@ -290,6 +299,7 @@ static void ioapic_restore_sends(struct kunit *test)
 	program(io, 11, 0x3b);
 	vioapic_get(io, &s);
 	s.irr = 0xff000c00;
+	io->edges_sent = 1u << 10;
 	s.redirtbl[12].bits = ~0ull;
 	s.redirtbl[13].bits = ~0ull & ~(u64)LEVEL;
 	s.id = ~0u;
@@ -300,6 +310,9 @@ static void ioapic_restore_sends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, redir_low(io, 13), 0x12fffu);
 	KUNIT_EXPECT_EQ(test, io->id, 0xfu);
 	KUNIT_EXPECT_EQ(test, io->lines, 0xc00u);
+	KUNIT_EXPECT_EQ(test, io->edges_sent, 0x800u);
+	line(io, 11, false);
+	KUNIT_EXPECT_EQ(test, io->edges_sent, 0u);
 }
 
 static struct kunit_case vioapic_cases[] = {

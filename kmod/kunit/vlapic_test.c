@@ -101,8 +101,17 @@ static void lapic_priorities(struct kunit *test)
 	vlapic_eoi(v);
 	KUNIT_EXPECT_EQ(test, vlapic_pending(v), 0x31);
 	vlapic_ack(v, 0x31);
-	vlapic_eoi(v);
+	KUNIT_EXPECT_TRUE(test, vlapic_eoi(v).recheck);
 	KUNIT_EXPECT_EQ(test, vlapic_pending(v), -1);
+	/* The lowest legal vector. */
+	vlapic_set_irr(v, 0x10, false);
+	KUNIT_EXPECT_EQ(test, vlapic_pending(v), 0x10);
+	vlapic_set_irr(v, 0x11, false);
+	vlapic_ack(v, 0x11);
+	vlapic_eoi(v);
+	KUNIT_EXPECT_EQ(test, vlapic_pending(v), 0x10);
+	vlapic_ack(v, 0x10);
+	vlapic_eoi(v);
 	KUNIT_EXPECT_FALSE(test, vlapic_eoi(v).eoi);
 }
 
@@ -284,6 +293,8 @@ static void lapic_self_ipi(struct kunit *test)
 	struct vlapic *v = enabled(test);
 	struct vlapic_effects e;
 
+	e = wr(v, VLAPIC_ICR, 0x44010);
+	KUNIT_EXPECT_EQ(test, vlapic_pending(v), 0x10);
 	e = wr(v, VLAPIC_ICR, 0x44055);
 	KUNIT_EXPECT_TRUE(test, !e.ipi && e.recheck);
 	KUNIT_EXPECT_EQ(test, vlapic_pending(v), 0x55);
@@ -349,7 +360,7 @@ static void lapic_mmio(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_TPR, 0), 0x20u);
 
 	/* Bits that do not exist are dropped. */
-	wr(v, VLAPIC_LDR, 0xa5ffffff);
+	KUNIT_EXPECT_TRUE(test, wr(v, VLAPIC_LDR, 0xa5ffffff).dest_changed);
 	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_LDR, 0), 0xa5000000u);
 	wr(v, VLAPIC_DFR, 0);
 	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_DFR, 0), 0x0fffffffu);
@@ -413,6 +424,10 @@ static void lapic_x2apic_access(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, vlapic_msr_write(v, msr, 1ull << 32, T0).fault);
 	}
 	KUNIT_EXPECT_EQ(test, v->esr_pending & VLAPIC_ESR_REGISTER, 0u);
+	KUNIT_EXPECT_FALSE(test, vlapic_msr_read(v, VLAPIC_MSR_FIRST - 0x100 + 2, 0, &val));
+	KUNIT_EXPECT_FALSE(test, vlapic_msr_read(v, VLAPIC_MSR_LAST + 3, 0, &val));
+	KUNIT_EXPECT_TRUE(test, vlapic_msr_write(v, VLAPIC_MSR_FIRST - 0xf5, 0, T0).fault);
+	KUNIT_EXPECT_TRUE(test, vlapic_msr_write(v, VLAPIC_MSR_LAST + 12, 0, T0).fault);
 
 	vlapic_msr_write(v, MSR(VLAPIC_ICR), 0xffffffff000c4400, T0);
 	KUNIT_EXPECT_TRUE(test, vlapic_msr_read(v, MSR(VLAPIC_ICR), 0, &val));
@@ -559,12 +574,12 @@ static void lapic_timer_oneshot(struct kunit *test)
 static void lapic_timer_periodic(struct kunit *test)
 {
 	struct vlapic *v = enabled(test);
-	u64 period = 1000000, now = T0 + period;
+	u64 period = 1000300, now = T0 + period;
 	u32 i;
 
 	wr(v, VLAPIC_LVT_TIMER, 0x20040);
 	wr(v, VLAPIC_TDCR, 0xb);
-	wr(v, VLAPIC_TMICT, 1000000);
+	wr(v, VLAPIC_TMICT, 1000300);
 	/* A host that is always late makes no drift. */
 	for (i = 1; i <= 1000; i++) {
 		KUNIT_ASSERT_EQ(test, vlapic_timer_next(v), T0 + i * period);
@@ -576,9 +591,9 @@ static void lapic_timer_periodic(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vlapic_timer_expired(v, now, 0));
 	KUNIT_EXPECT_FALSE(test, vlapic_timer_expired(v, now, 0));
 	KUNIT_EXPECT_EQ(test, vlapic_timer_next(v), T0 + 1006 * period);
-	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_TMCCT, now), 999990u);
+	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_TMCCT, now), 1000290u);
 	/* The count goes on although nobody took the expiry yet. */
-	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_TMCCT, T0 + 1006 * period + 400), 999600u);
+	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_TMCCT, T0 + 1006 * period + 400), 999900u);
 }
 
 /* The shortest periodic count is not a storm; a one-shot may be short. */
@@ -686,10 +701,14 @@ static void lapic_save_restore(struct kunit *test)
 	vlapic_set_irr(v, 0xf3, true);
 	vlapic_get(v, false, T0 + 300000, &state[0]);
 
+	vlapic_init(v, v->page, MIN_PERIOD);
+	vlapic_set_cpuid(v, true);
 	vlapic_reset(v, ID, true);
+	vlapic_set_irr(v, 5, false);
 	KUNIT_EXPECT_EQ(test, vlapic_set(v, &state[0], false, 7 * T0), 0);
 	vlapic_get(v, false, 7 * T0, &state[1]);
 	KUNIT_EXPECT_EQ(test, memcmp(&state[0], &state[1], sizeof(state[0])), 0);
+	KUNIT_EXPECT_EQ(test, v->esr_pending, 0u);
 	KUNIT_EXPECT_EQ(test, vlapic_timer_next(v), 7 * T0 + 700000);
 	KUNIT_EXPECT_TRUE(test, vlapic_timer_expired(v, 7 * T0 + 700000, 0));
 	KUNIT_EXPECT_EQ(test, vlapic_timer_next(v), 7 * T0 + 1700000);

@@ -84,6 +84,11 @@ static void pic_edge(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpic_set_pin(pic, 4, false), 1);
 	pulse(pic, 4);
 	KUNIT_EXPECT_TRUE(test, vpic_output(pic));
+	/* The strongest pin of all. */
+	KUNIT_EXPECT_EQ(test, vpic_ack(pic), 0x34);
+	pulse(pic, 0);
+	KUNIT_EXPECT_TRUE(test, vpic_output(pic));
+	KUNIT_EXPECT_EQ(test, vpic_ack(pic), 0x30);
 }
 
 static void pic_mask(struct kunit *test)
@@ -318,6 +323,9 @@ static void pic_poll(struct kunit *test)
 	vpic_write(pic, MASTER_CMD, EOI);
 	vpic_write(pic, MASTER_CMD, POLL);
 	KUNIT_EXPECT_EQ(test, vpic_read(pic, MASTER_CMD), 0x86);
+	pulse(pic, 0);
+	vpic_write(pic, MASTER_CMD, POLL);
+	KUNIT_EXPECT_EQ(test, vpic_read(pic, MASTER_CMD), 0x80);
 	/* Only one read polls. */
 	KUNIT_EXPECT_EQ(test, vpic_read(pic, MASTER_DATA), 0);
 }
@@ -352,13 +360,16 @@ static void pic_reprogram(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpic_ack(pic), 0x43);
 
 	/* Without ICW4: no AEOI, and OCW1 comes one byte earlier. */
-	program(pic, MASTER_CMD, 0x30, AEOI);
+	program(pic, MASTER_CMD, 0x30, AEOI | SFNM);
+	vpic_write(pic, MASTER_CMD, 0x80);
 	vpic_write(pic, MASTER_CMD, 0x10);
 	vpic_write(pic, MASTER_DATA, 0x30);
 	vpic_write(pic, MASTER_DATA, 0x04);
 	vpic_write(pic, MASTER_DATA, 0x55);
 	KUNIT_EXPECT_EQ(test, vpic_read(pic, MASTER_DATA), 0x55);
 	KUNIT_EXPECT_EQ(test, pic->chip[0].auto_eoi, 0);
+	KUNIT_EXPECT_EQ(test, pic->chip[0].special_fully_nested_mode, 0);
+	KUNIT_EXPECT_EQ(test, pic->chip[0].rotate_on_auto_eoi, 0);
 }
 
 static void pic_ports(struct kunit *test)

@@ -70,7 +70,9 @@ static void pit_power_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpit_next(pit), 0ull);
 	KUNIT_EXPECT_EQ(test, vpit_read(pit, CONTROL, T0), 0);
 	KUNIT_EXPECT_EQ(test, vpit_read(pit, 0x44, T0), 0);
-	vpit_write(pit, 0x44, 0, T0);
+	vpit_write(pit, 0x44, 0x34, T0);
+	vpit_write(pit, 0x3f, 0x34, T0);
+	KUNIT_EXPECT_EQ(test, vpit_next(pit), 0ull);
 }
 
 static void pit_oneshot(struct kunit *test)
@@ -246,6 +248,7 @@ static void pit_channel2(struct kunit *test)
 	/* Loaded while the gate is low: starts when it rises. */
 	vpit_write(pit, PORT_B, 0x00, T0);
 	program(pit, 2, 0, 20000, T0);
+	KUNIT_EXPECT_EQ(test, latched(pit, 2, T0 + SECOND), 20000);
 	vpit_write(pit, PORT_B, 0x01, T0 + SECOND);
 	KUNIT_EXPECT_FALSE(test, out2(pit, T0 + SECOND + gap - 1));
 	KUNIT_EXPECT_TRUE(test, out2(pit, T0 + SECOND + gap));
@@ -265,6 +268,19 @@ static void pit_gate_modes(struct kunit *test)
 	vpit_write(pit, PORT_B, 0x01, t + after(500));
 	KUNIT_EXPECT_FALSE(test, out2(pit, t + after(500) + after(1000) - 1));
 	KUNIT_EXPECT_TRUE(test, out2(pit, t + after(500) + after(1000)));
+
+	/* Mode 5: a rising gate makes a low tick at the end. */
+	vpit_write(pit, PORT_B, 0x00, T0);
+	program(pit, 2, 5, 1000, T0);
+	vpit_write(pit, PORT_B, 0x01, t);
+	KUNIT_EXPECT_TRUE(test, out2(pit, t + after(999)));
+	KUNIT_EXPECT_FALSE(test, out2(pit, t + after(1000)));
+	KUNIT_EXPECT_TRUE(test, out2(pit, t + after(1001)));
+
+	/* Mode 3: an odd count is high for the longer half. */
+	program(pit, 2, 3, 5, T0);
+	KUNIT_EXPECT_TRUE(test, out2(pit, T0 + after(2)));
+	KUNIT_EXPECT_FALSE(test, out2(pit, T0 + after(3)));
 
 	/* Mode 3: square; high while the gate is low; the rising gate starts at the top. */
 	program(pit, 2, 3, 1000, T0);
@@ -313,6 +329,7 @@ static void pit_reinjection(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpit_expired(pit, T0 + after(4 * HZ_1000)));
 	KUNIT_EXPECT_EQ(test, pit->pending, 4u);
 	KUNIT_EXPECT_TRUE(test, vpit_acked(pit));
+	KUNIT_EXPECT_FALSE(test, pit->acked);
 	KUNIT_EXPECT_TRUE(test, vpit_acked(pit));
 	KUNIT_EXPECT_TRUE(test, vpit_acked(pit));
 	KUNIT_EXPECT_FALSE(test, vpit_acked(pit));
@@ -371,7 +388,9 @@ static void pit_save_restore(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, a.channels[1].mode, 0xff);
 
 	vpit_init(pit, MIN_PERIOD, T0);
+	pit->pending = 9;
 	KUNIT_EXPECT_EQ(test, vpit_set(pit, &a, now), 0);
+	KUNIT_EXPECT_EQ(test, pit->pending, 0u);
 	vpit_get(pit, &b);
 	KUNIT_EXPECT_EQ(test, memcmp(&a, &b, sizeof(a)), 0);
 	/* In phase, no tick twice; the second byte of the latch is still there. */
@@ -416,6 +435,28 @@ static void pit_restore_garbage(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpit_set(pit, &s, T0), -EINVAL);
 	vpit_get(pit, &after_set);
 	KUNIT_EXPECT_EQ(test, memcmp(&before, &after_set, sizeof(before)), 0);
+
+	/* The last value of each that is allowed. */
+	s = before;
+	s.channels[1].mode = 5;
+	s.channels[1].read_state = 4;
+	s.channels[1].write_state = 4;
+	s.channels[1].count_latched = 3;
+	s.channels[1].rw_mode = 3;
+	s.channels[1].count = 0x10000;
+	/* A channel whose gate is low does not count. */
+	s.channels[2].mode = 0;
+	s.channels[2].gate = 0;
+	s.channels[2].count = 500;
+	s.channels[2].bcd = 0;
+	KUNIT_EXPECT_EQ(test, vpit_set(pit, &s, T0), 0);
+	KUNIT_EXPECT_EQ(test, latched(pit, 2, T0 + SECOND), 500);
+	/* A triggered mode whose gate is high is under way. */
+	s.channels[2].mode = 1;
+	s.channels[2].gate = 1;
+	KUNIT_EXPECT_EQ(test, vpit_set(pit, &s, T0), 0);
+	KUNIT_EXPECT_FALSE(test, out2(pit, T0 + after(499)));
+	KUNIT_EXPECT_TRUE(test, out2(pit, T0 + after(500)));
 
 	/* All zero is a state: a count of 0 is 65536. */
 	memset(&s, 0, sizeof(s));
