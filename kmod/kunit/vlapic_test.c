@@ -503,8 +503,10 @@ static void lapic_init_keeps_mode(struct kunit *test)
 
 	wr(v, VLAPIC_ID, 0x77000000);
 	wr(v, VLAPIC_LDR, 0x04000000);
+	wr(v, VLAPIC_TMICT, 1000);
 	vlapic_set_irr(v, 0x40, false);
 	vlapic_init_reset(v);
+	KUNIT_EXPECT_EQ(test, vlapic_timer_next(v), 0ull);
 	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_ID, 0), 0x77000000u);
 	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_LDR, 0), 0u);
 	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_SVR, 0), 0xffu);
