@@ -14,6 +14,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -97,6 +98,7 @@ static int clear(struct vm *vm, struct memslot *slot, unsigned long __user *from
 		/* A bit that is not set has its page protected, and has none past the end. */
 		buf[i] &= atomic_long_fetch_andnot(buf[i], (atomic_long_t *)word);
 		tdp_write_protect_mask(vm, slot->base_gfn + (first + i) * BITS_PER_LONG, buf[i]);
+		cond_resched_rwlock_write(&vm->tdp.lock);
 	}
 	write_unlock(&vm->tdp.lock);
 	return 0;

@@ -89,7 +89,8 @@ int host_page_fault_in(unsigned long hva, bool write)
 	bool unlocked = false;
 	int r;
 
-	mmap_read_lock(mm);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
 	r = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0, &unlocked);
 	mmap_read_unlock(mm);
 	return r == -EFAULT ? bad_page(hva) : r;

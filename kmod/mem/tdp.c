@@ -262,11 +262,11 @@ void tdp_write_protect(struct vm *vm, u64 start_gfn, u64 end_gfn)
 void tdp_write_protect_mask(struct vm *vm, u64 gfn, unsigned long mask)
 {
 	struct tdp *tdp = &vm->tdp;
-	unsigned long bit;
+	unsigned long first, past;
 
 	lockdep_assert_held_write(&tdp->lock);
-	for_each_set_bit(bit, &mask, BITS_PER_LONG)
-		visit_all(tdp, gfn + bit, gfn + bit + 1, leaf_protect);
+	for_each_set_bitrange(first, past, &mask, BITS_PER_LONG)
+		visit_all(tdp, gfn + first, gfn + past, leaf_protect);
 }
 
 /* --- faults --- */
