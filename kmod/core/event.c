@@ -19,7 +19,7 @@ enum event_merge event_merge(u8 first, u8 second)
 {
 	u32 a = BIT(first), b = BIT(second);
 
-	if (first == VECTOR_DF)
+	if (first == VECTOR_DF && (b & (CONTRIBUTORY | PAGE_FAULT)))
 		return MERGE_TRIPLE_FAULT;
 	if ((a & CONTRIBUTORY) && (b & CONTRIBUTORY))
 		return MERGE_DOUBLE_FAULT;

@@ -232,16 +232,25 @@ static unsigned int ioapic_collect(struct irqchip *chip, unsigned long map, stru
 	return n;
 }
 
+/* The IOAPIC's pins that GSI 0 leads to. */
+static u32 pit_pins(struct irqchip *chip)
+{
+	const struct route_table *t = srcu_dereference_check(chip->routes, &chip->vm->srcu,
+							     lockdep_is_held(&chip->vm->mutex));
+	u32 pin, pins = 0;
+
+	for (pin = 0; pin < VIOAPIC_NR_PINS; pin++)
+		if (route_gsi_of_pin(t, KVM_IRQCHIP_IOAPIC, pin) == 0)
+			pins |= BIT(pin);
+	return pins;
+}
+
 /* The PIT's pin is edge triggered, and still its end is waited for. */
 static void ioapic_publish(struct irqchip *chip)
 {
-	const struct route_table *t = rcu_dereference_check(chip->routes, true);
-	u32 map[8], i, acks = 0;
+	u32 map[8], i;
 
-	for (i = 0; i < VIOAPIC_NR_PINS; i++)
-		if (route_gsi_of_pin(t, KVM_IRQCHIP_IOAPIC, i) == 0)
-			acks |= BIT(i);
-	vioapic_eoi_vectors(&chip->ioapic, acks, map);
+	vioapic_eoi_vectors(&chip->ioapic, pit_pins(chip), map);
 	for (i = 0; i < 8; i++)
 		WRITE_ONCE(chip->eoi_vectors[i], map[i]);
 }
@@ -299,6 +308,8 @@ static int ioapic_write(struct iodev *dev, struct vcpu *v, u64 addr, const void 
 		ioapic_publish(chip);
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
 	ioapic_send(chip, n, msg, from);
+	if (e.unmasked & pit_pins(chip))
+		pit_unmasked(chip);
 	return 0;
 }
 

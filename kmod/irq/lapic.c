@@ -114,14 +114,19 @@ static void refresh(struct vcpu *v)
 void lapic_reset(struct vcpu *v, bool init)
 {
 	struct lapic *l = v->lapic;
+	bool bsp = v->id == v->vm->bsp_id;
 
-	if (!l)
+	if (!l) {
+		if (!init)
+			v->apic_base = VLAPIC_BASE_ADDR | VLAPIC_BASE_ENABLE |
+				       (bsp ? VLAPIC_BASE_BSP : 0);
 		return;
+	}
 	bitmap_zero(v->mailbox.posted, 256);
 	if (init)
 		vlapic_init_reset(&l->model);
 	else
-		vlapic_reset(&l->model, v->id, v->id == v->vm->bsp_id);
+		vlapic_reset(&l->model, v->id, bsp);
 	refresh(v);
 }
 

@@ -20,10 +20,19 @@ struct pit {
 	struct iodev counters, speaker;
 };
 
-static void pulse(struct irqchip *chip)
+/* A tick that reaches nobody (masked everywhere) will never be acknowledged: do not wait. */
+static void pulse(struct pit *pit)
 {
-	irqchip_set_line(chip->vm, IRQ_SOURCE_PIT, 0, true);
+	struct irqchip *chip = pit->chip;
+	unsigned long flags;
+	int status = irqchip_set_line(chip->vm, IRQ_SOURCE_PIT, 0, true);
+
 	irqchip_set_line(chip->vm, IRQ_SOURCE_PIT, 0, false);
+	if (status >= 0)
+		return;
+	raw_spin_lock_irqsave(&chip->lock, flags);
+	vpit_forget_lost(&pit->model);
+	raw_spin_unlock_irqrestore(&chip->lock, flags);
 }
 
 /* chip->lock held. */
@@ -37,29 +46,26 @@ static void arm(struct pit *pit)
 		hrtimer_try_to_cancel(&pit->timer);
 }
 
+/* A vCPU may program the timer while this runs: who holds the lock last arms it. */
 static enum hrtimer_restart timer_fn(struct hrtimer *t)
 {
 	struct pit *pit = container_of(t, struct pit, timer);
 	struct irqchip *chip = pit->chip;
 	unsigned long flags;
 	bool fire;
-	u64 next;
 	int idx;
 
 	raw_spin_lock_irqsave(&chip->lock, flags);
 	fire = vpit_expired(&pit->model, ktime_get_ns());
-	next = vpit_next(&pit->model);
+	arm(pit);
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
 
 	if (fire) {
 		idx = srcu_read_lock(&chip->vm->srcu);
-		pulse(chip);
+		pulse(pit);
 		srcu_read_unlock(&chip->vm->srcu, idx);
 	}
-	if (!next)
-		return HRTIMER_NORESTART;
-	hrtimer_set_expires(t, ns_to_ktime(next));
-	return HRTIMER_RESTART;
+	return HRTIMER_NORESTART;
 }
 
 void pit_acked(struct irqchip *chip)
@@ -74,7 +80,7 @@ void pit_acked(struct irqchip *chip)
 	again = vpit_acked(&pit->model);
 	raw_spin_unlock_irqrestore(&chip->lock, flags);
 	if (again)
-		pulse(chip);
+		pulse(pit);
 }
 
 void pit_unmasked(struct irqchip *chip)
