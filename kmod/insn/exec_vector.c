@@ -43,16 +43,22 @@ static enum insn_rc vec_prepare(struct insn_exec *x, bool write, bool three, uns
 	return rc;
 }
 
+/* There are eight MMX registers whatever REX says. */
 static enum insn_rc vec_get(struct insn_exec *x, unsigned int n, void *val, unsigned int size)
 {
-	return x->bus->fpu_get(x->arg, is_mmx(x) ? INSN_BANK_MMX : INSN_BANK_VEC, n, val, size,
-			       x->fault);
+	if (is_mmx(x))
+		return x->bus->fpu_get(x->arg, INSN_BANK_MMX, n & 7, val, size, x->fault);
+	return x->bus->fpu_get(x->arg, INSN_BANK_VEC, n, val, size, x->fault);
 }
 
 static enum insn_rc vec_set(struct insn_exec *x, const void *val, unsigned int size)
 {
-	return x->bus->fpu_set(x->arg, is_mmx(x) ? INSN_BANK_MMX : INSN_BANK_VEC, x->insn->reg,
-			       val, size, x->insn->enc != INSN_ENC_LEGACY, x->fault);
+	bool zero_upper = x->insn->enc != INSN_ENC_LEGACY;
+	unsigned int n = x->insn->reg;
+
+	if (is_mmx(x))
+		return x->bus->fpu_set(x->arg, INSN_BANK_MMX, n & 7, val, size, false, x->fault);
+	return x->bus->fpu_set(x->arg, INSN_BANK_VEC, n, val, size, zero_upper, x->fault);
 }
 
 /* Bytes of the register a move of @size writes or reads: whole XMM at least. */

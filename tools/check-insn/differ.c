@@ -134,7 +134,7 @@ static enum insn_rc bus_fpu_get(void *arg, enum insn_bank bank, unsigned int n, 
 {
 	(void)arg;
 	(void)f;
-	memcpy(val, bank == INSN_BANK_MMX ? bus.state->mmx[n & 7] : bus.state->vec[n], size);
+	memcpy(val, bank == INSN_BANK_MMX ? bus.state->mmx[n] : bus.state->vec[n], size);
 	return INSN_DONE;
 }
 
@@ -144,7 +144,7 @@ static enum insn_rc bus_fpu_set(void *arg, enum insn_bank bank, unsigned int n, 
 	(void)arg;
 	(void)f;
 	if (bank == INSN_BANK_MMX) {
-		memcpy(bus.state->mmx[n & 7], val, size);
+		memcpy(bus.state->mmx[n], val, size);
 		return INSN_DONE;
 	}
 	if (zero_upper)
@@ -327,7 +327,7 @@ static bool aim(struct test *t)
 		return true;
 	if ((insn->modrm & 7) == 4)
 		disp_at++;
-	disp = insn->disp + (s32)delta;
+	disp = (s32)((u32)insn->disp + (u32)delta);
 	memcpy(t->bytes + disp_at, &disp, 4);
 	return insn_decode(insn, t->bytes, INSN_MAX_LEN, t->mode) == INSN_OK;
 }
@@ -365,8 +365,6 @@ static void make_state(struct test *t)
 }
 
 /* ---- comparing ---- */
-
-#define ANY_COUNT	64
 
 /* Flags the manuals leave undefined. */
 static u64 undefined_flags(const struct test *t)
@@ -464,10 +462,10 @@ static void compare_fault(const struct test *t, const struct fault *f,
 		if (count.differ < 40)
 			printf("  ours %d, native %d\n", f->vector, res->trap);
 		print_test("other fault", t);
-	}
-	else if (f->vector == 14 && (res->error != f->error ||
-				     (res->address ^ f->address) & ~0xfffULL))
+	} else if (f->vector == 14 && (res->error != f->error ||
+				       (res->address ^ f->address) & ~0xfffULL)) {
 		print_test("other page fault", t);
+	}
 }
 
 static void compare(const struct test *t, enum insn_rc rc, const struct fault *f,

@@ -10,7 +10,6 @@
  *
  * Usage: lengths [random instructions per mode] [modrm step of the exhaustive part]
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <Zydis/Zydis.h>
@@ -86,10 +85,6 @@ static void check(const u8 *b)
 		count.both_bad++;
 	} else if (!theirs) {
 		count.lenient++;
-#ifdef SHOW_LENIENT
-		if (insn.enc == INSN_ENC_LEGACY)
-			printf("LEN %s map%d op %02x /%d %s pp%02x %d %s\n", mode->name, insn.map, insn.opcode, insn.reg&7, insn.is_mem?"mem":"reg", insn.rep, insn.opsize_prefix, insn_name(&insn));
-#endif
 	} else if (!ours) {
 		if (rightly_missing(&z)) {
 			count.both_bad++;
@@ -223,9 +218,10 @@ static void random_stream(unsigned long n)
 
 static void print_count(const char *what)
 {
-	printf("%-18s %-11s tried %lu, same %lu, undefined to both %lu, lenient %lu, missing %lu, "
-	       "lengths differ %lu\n", mode->name, what, count.tried, count.same, count.both_bad,
-	       count.lenient, count.missing, count.differ);
+	printf("%-18s %-11s tried %lu, same %lu, undefined to both %lu, ", mode->name, what,
+	       count.tried, count.same, count.both_bad);
+	printf("lenient %lu, missing %lu, lengths differ %lu\n", count.lenient, count.missing,
+	       count.differ);
 	fflush(stdout);
 }
 

@@ -136,13 +136,12 @@ static void end(ucontext_t *uc)
 static void handler(int sig, siginfo_t *info, void *uc)
 {
 	(void)info;
-	if (step.running) {
+	if (step.running)
 		end(uc);
-	} else if (sig == SIGUSR1) {
+	else if (sig == SIGUSR1)
 		begin(uc);
-	} else {
+	else
 		signal(sig, SIG_DFL);	/* a fault of our own */
-	}
 }
 
 void native_step(enum insn_mode mode, struct native_state *s, struct native_result *res)
@@ -219,16 +218,16 @@ bool native_init(void)
 	static const int signals[] = { SIGUSR1, SIGTRAP, SIGSEGV, SIGBUS, SIGILL, SIGFPE };
 	struct sigaction sa = { .sa_sigaction = handler,
 				.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-	stack_t ss = { .ss_size = 1 << 17 };
+	static u8 signal_stack[1 << 17];
+	stack_t ss = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
 	unsigned int i, sel = SEL_DATA;
 
 	vec_init();
 	map(SCRATCH, SCRATCH_SIZE, PROT_READ | PROT_WRITE);
 	map(CODE, 8192, PROT_READ | PROT_WRITE | PROT_EXEC);
-	ss.ss_sp = malloc(ss.ss_size);
 	if (sigaltstack(&ss, NULL))
 		return false;
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &sa, NULL);
 	has_ldt = ldt_init();
 	if (has_ldt)

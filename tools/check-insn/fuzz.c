@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz.c - decoder and emulator on arbitrary bytes, registers and answers of the bus.
+ *
+ * A libFuzzer target; without libFuzzer, main() feeds it random input. What must hold for
+ * any input: no sanitizer report; fpu_set and a successful swap are last; nothing waits or
+ * faults after something was changed, string runs excepted; INSN_DONE stays or goes on.
+ *
+ * Usage: fuzz [executions]                         (built with -DSTANDALONE)
+ *        fuzz -max_total_time=60 -max_len=1024     (built with -fsanitize=fuzzer)
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../kmod/insn/insn.h"
+
+struct input {
+	const u8 *at;
+	size_t left;
+	unsigned int changes;	/* what the instruction has changed so far */
+};
+
+#define REQUIRE(cond)							\
+do {									\
+	if (!(cond)) {							\
+		fprintf(stderr, "line %d: not %s\n", __LINE__, #cond);	\
+		abort();						\
+	}								\
+} while (0)
+
+static void take(struct input *in, void *to, size_t n)
+{
+	size_t have = min(n, in->left);
+
+	memset(to, 0, n);
+	memcpy(to, in->at, have);
+	in->at += have;
+	in->left -= have;
+}
+
+static u8 take_byte(struct input *in)
+{
+	u8 b;
+
+	take(in, &b, 1);
+	return b;
+}
+
+/* One answer in eight is not DONE. */
+static enum insn_rc answer(struct input *in, struct fault *f)
+{
+	u8 b = take_byte(in);
+
+	if (b & 7)
+		return INSN_DONE;
+	REQUIRE(!in->changes);
+	*f = (struct fault){ .vector = 14, .has_error = true };
+	return b & 8 ? INSN_FAULT : b & 16 ? INSN_PENDING : INSN_ERROR;
+}
+
+static enum insn_rc do_read(void *arg, u64 lin, void *val, unsigned int size, bool rmw,
+			    struct fault *f)
+{
+	(void)lin;
+	(void)rmw;
+	REQUIRE(size >= 1 && size <= INSN_IO_BATCH);
+	take(arg, val, size);
+	return answer(arg, f);
+}
+
+static enum insn_rc do_write(void *arg, u64 lin, const void *val, unsigned int size,
+			     struct fault *f)
+{
+	struct input *in = arg;
+	enum insn_rc rc = answer(in, f);
+	u8 copy[INSN_IO_BATCH];
+
+	(void)lin;
+	REQUIRE(size >= 1 && size <= sizeof(copy));
+	memcpy(copy, val, size);
+	if (rc == INSN_DONE)
+		in->changes++;
+	return rc;
+}
+
+static enum insn_rc do_cmpxchg(void *arg, u64 lin, const void *old, const void *new,
+			       unsigned int size, bool *swapped, struct fault *f)
+{
+	struct input *in = arg;
+
+	(void)old;
+	REQUIRE(size <= 16 && !(size & (size - 1)));
+	*swapped = take_byte(in) & 1;
+	return *swapped ? do_write(arg, lin, new, size, f) : answer(in, f);
+}
+
+static enum insn_rc do_probe(void *arg, u64 lin, unsigned int size, unsigned int *count,
+			     bool write, struct fault *f)
+{
+	(void)lin;
+	(void)write;
+	REQUIRE(*count >= 1 && size * *count <= INSN_IO_BATCH);
+	if (take_byte(arg) & 1)
+		*count = 1;
+	return answer(arg, f);
+}
+
+static enum insn_rc do_read_system(void *arg, u64 lin, void *val, unsigned int size,
+				   struct fault *f)
+{
+	return do_read(arg, lin, val, size, false, f);
+}
+
+static enum insn_rc do_port_in(void *arg, u16 port, void *val, unsigned int size,
+			       unsigned int count, struct fault *f)
+{
+	return do_read(arg, port, val, size * count, false, f);
+}
+
+static enum insn_rc do_port_out(void *arg, u16 port, const void *val, unsigned int size,
+				unsigned int count, struct fault *f)
+{
+	return do_write(arg, port, val, size * count, f);
+}
+
+static enum insn_rc do_fpu_get(void *arg, enum insn_bank bank, unsigned int n, void *val,
+			       unsigned int size, struct fault *f)
+{
+	REQUIRE(n < (bank == INSN_BANK_MMX ? 8 : 32) && size <= 64);
+	take(arg, val, size);
+	return answer(arg, f);
+}
+
+static enum insn_rc do_fpu_set(void *arg, enum insn_bank bank, unsigned int n, const void *val,
+			       unsigned int size, bool zero_upper, struct fault *f)
+{
+	REQUIRE(n < (bank == INSN_BANK_MMX ? 8 : 32) && size <= 64);
+	(void)zero_upper;
+	return do_write(arg, 0, val, size, f);
+}
+
+static const struct insn_bus ops = {
+	.read = do_read, .write = do_write, .cmpxchg = do_cmpxchg, .probe = do_probe,
+	.read_system = do_read_system, .port_in = do_port_in, .port_out = do_port_out,
+	.fpu_get = do_fpu_get, .fpu_set = do_fpu_set,
+};
+
+static void take_regs(struct input *in, struct regs *r)
+{
+	static const u64 cr0s[] = { 0, 1, 0x80000011, 0xb };
+	static const u16 attrs[] = { 0xc093, 0xa09b, 0xc09b, 0x0093, 0xc097, 0xc091, 0, 0xc0f3 };
+	unsigned int i;
+	u8 b;
+
+	memset(r, 0, sizeof(*r));
+	take(in, r->gpr, sizeof(r->gpr));
+	take(in, &r->rip, 8);
+	take(in, &r->rflags, 3);
+	b = take_byte(in);
+	r->cr0 = cr0s[b & 3];
+	r->efer = b & 4 ? 0x500 : 0;
+	r->cr4 = (b & 8 ? 0x40200 : 0) | (b & 16 ? 0x1000 : 0);
+	for (i = 0; i < NR_SEGS; i++) {
+		take(in, &r->seg[i].base, 4);
+		take(in, &r->seg[i].limit, 4);
+		r->seg[i].attr = attrs[take_byte(in) % ARRAY_SIZE(attrs)];
+	}
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct input in = { .at = data, .left = size };
+	struct x86_insn insn;
+	struct fault fault;
+	enum insn_status st;
+	enum insn_rc rc;
+	struct regs r;
+	unsigned int n;
+	u8 bytes[20];
+	u64 rip, lin;
+
+	take(&in, bytes, sizeof(bytes));
+	n = take_byte(&in) % (sizeof(bytes) + 1);
+	take_regs(&in, &r);
+	rip = r.rip;
+	st = insn_decode(&insn, bytes, n, insn_mode_of(&r));
+	REQUIRE(st != INSN_SHORT || n < INSN_MAX_LEN);
+	if (st != INSN_OK)
+		return 0;
+	REQUIRE(insn.len >= 1 && insn.len <= INSN_MAX_LEN && insn.len <= n);
+	if (insn.is_mem)
+		(void)!insn_linear(&insn, &r, false, take_byte(&in) % 65, &lin, &fault);
+	rc = insn_execute(&insn, &r, &ops, &in, &fault);
+	REQUIRE(rc == INSN_DONE || insn_is_executable(&insn) || rc == INSN_UNHANDLED);
+	REQUIRE(rc != INSN_UNHANDLED || r.rip == rip);
+	return 0;
+}
+
+#ifdef STANDALONE
+int main(int argc, char **argv)
+{
+	unsigned long i, n = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000000;
+	u64 x = 0x123456789abcdef1ULL;
+	u8 buf[512];
+	size_t k;
+
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < sizeof(buf); k += 8) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			memcpy(buf + k, &x, 8);
+		}
+		if (i & 1)
+			buf[0] = 0x0f;
+		LLVMFuzzerTestOneInput(buf, sizeof(buf));
+	}
+	printf("fuzz: %lu executions\n", n);
+	return 0;
+}
+#endif
