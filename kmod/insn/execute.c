@@ -17,15 +17,14 @@ enum insn_rc exec_fault(struct insn_exec *x, enum exec_vector vector)
 
 unsigned int exec_operand_size(const struct x86_insn *insn, unsigned int op)
 {
-	switch (OPERAND_SIZE(op)) {
-	case SZ_B:
-		return 1;
-	case SZ_W:
-		return 2;
-	case SZ_D:
-		return 4;
-	case SZ_Q:
-		return 8;
+	static const u8 fixed[] = {
+		[SZ_NONE] = 0, [SZ_B] = 1, [SZ_W] = 2, [SZ_D] = 4, [SZ_Q] = 8,
+	};
+	unsigned int size = OPERAND_SIZE(op);
+
+	if (size < ARRAY_SIZE(fixed))
+		return fixed[size];
+	switch (size) {
 	case SZ_V:
 		return insn->opsize;
 	case SZ_Z:
@@ -93,16 +92,13 @@ static unsigned int operand_gpr(const struct x86_insn *insn, unsigned int op)
 	return insn->rm;
 }
 
-static enum insn_rc load_operand(struct insn_exec *x, unsigned int op, bool rmw, u64 *val)
+static enum insn_rc load_operand(struct insn_exec *x, unsigned int op, unsigned int size,
+				 bool rmw, u64 *val)
 {
-	unsigned int size = exec_operand_size(x->insn, op);
-
 	*val = 0;
 	if (operand_is_mem(x->insn, op))
 		return x->bus->read(x->arg, x->lin, val, size, rmw, x->fault);
 	switch (OPERAND_KIND(op)) {
-	case KIND_NONE:
-		break;
 	case KIND_IMM: case KIND_REL:
 		*val = x->insn->imm;
 		break;
@@ -124,36 +120,41 @@ static void move_to_bit(struct insn_exec *x, u64 *ea)
 	*ea = (*ea + (u64)((bit >> shift) * x->size)) & size_mask(x->insn->adsize);
 }
 
-static enum insn_rc address_operand(struct insn_exec *x, unsigned int op, bool write)
+static enum insn_rc address_operand(struct insn_exec *x, unsigned int size, bool write)
 {
-	unsigned int size = exec_operand_size(x->insn, op);
 	u64 ea;
 
-	if (!operand_is_mem(x->insn, op))
-		return INSN_DONE;
 	ea = exec_effective_address(x->insn, x->r, size);
 	if (x->row->attr & OP_BITS)
 		move_to_bit(x, &ea);
 	return exec_seg_linear(x->r, x->insn->seg, ea, size, write, &x->lin, x->fault);
 }
 
+/* An instruction has one memory operand at most; then it is the destination or the source. */
+static enum insn_rc find_memory(struct insn_exec *x)
+{
+	if (operand_is_mem(x->insn, x->row->dst))
+		return address_operand(x, x->size, x->row->attr & OP_WR);
+	if (operand_is_mem(x->insn, x->row->src))
+		return address_operand(x, x->src_size, false);
+	return INSN_DONE;
+}
+
 static enum insn_rc load_operands(struct insn_exec *x)
 {
 	const struct optable_row *row = x->row;
-	bool write = row->attr & OP_WR, read = row->attr & OP_RD;
 	enum insn_rc rc;
 
 	x->size = exec_operand_size(x->insn, row->dst);
 	x->src_size = exec_operand_size(x->insn, row->src);
-	rc = address_operand(x, row->dst, write);
-	if (rc == INSN_DONE)
-		rc = address_operand(x, row->src, false);
-	if (rc == INSN_DONE)
-		rc = load_operand(x, row->src, false, &x->src);
-	if (rc == INSN_DONE)
-		rc = load_operand(x, row->src2, false, &x->src2);
-	if (rc == INSN_DONE && read)
-		rc = load_operand(x, row->dst, write, &x->dst);
+	rc = find_memory(x);
+	if (rc == INSN_DONE && row->src)
+		rc = load_operand(x, row->src, x->src_size, false, &x->src);
+	if (rc == INSN_DONE && row->src2)
+		rc = load_operand(x, row->src2, exec_operand_size(x->insn, row->src2), false,
+				  &x->src2);
+	if (rc == INSN_DONE && (row->attr & OP_RD))
+		rc = load_operand(x, row->dst, x->size, row->attr & OP_WR, &x->dst);
 	x->old = x->dst;
 	return rc;
 }

@@ -17,7 +17,6 @@ struct insn_exec;
 enum opsize {
 	SZ_NONE,
 	SZ_B, SZ_W, SZ_D, SZ_Q,		/* 1, 2, 4, 8 bytes */
-	SZ_DQ,				/* 16 bytes */
 	SZ_V,				/* operand size: 2, 4, 8 */
 	SZ_Z,				/* operand size, at most 4 */
 	SZ_Y,				/* operand size, at least 4 */
@@ -101,7 +100,8 @@ enum opkind {
 #define OP_I64		BIT(1)		/* #UD in 64-bit mode */
 #define OP_O64		BIT(2)		/* #UD outside 64-bit mode */
 #define OP_PROT		BIT(3)		/* #UD in real and virtual-8086 mode */
-#define OP_D64		BIT(4)		/* operand size 64 by default in 64-bit mode */
+/* Operand size 64 by default in 64-bit mode; 66 makes it 16, near branches as on AMD. */
+#define OP_D64		BIT(4)
 #define OP_F64		BIT(5)		/* operand size 64 always in 64-bit mode */
 #define OP_MEM		BIT(6)		/* #UD with a register */
 #define OP_REG		BIT(7)		/* #UD with memory */
