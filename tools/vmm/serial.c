@@ -13,7 +13,7 @@
 
 #define PORT_COM1	0x3f8
 #define IRQ_COM1	4
-#define FIFO_SIZE	16
+#define FIFO_SIZE	4096	/* deeper than the 16 bytes of a real one */
 
 static struct {
 	pthread_mutex_t lock;
@@ -48,9 +48,11 @@ static void update_line(void)
 	uart.line = line;
 }
 
+/* In a PC, OUT2 lets interrupts out; drivers set it when the port is opened */
 static bool has_room(void)
 {
-	return (uart.ier & UART_IER_RDI) && uart.rx_len < FIFO_SIZE;
+	return (uart.ier & UART_IER_RDI) && uart.rx_len < FIFO_SIZE &&
+	       (uart.reg[UART_MCR] & UART_MCR_OUT2);
 }
 
 /* With wait, not even the first line is lost that a script sends */

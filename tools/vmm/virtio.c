@@ -122,8 +122,7 @@ static u32 read_register(struct virtio_dev *dev, struct queue *q, u64 reg)
 	case VIRTIO_MMIO_VERSION: return 2;
 	case VIRTIO_MMIO_DEVICE_ID: return dev->id;
 	case VIRTIO_MMIO_DEVICE_FEATURES:
-		return dev->feature_sel > 1 ? 0 :
-		       dev->features >> (32 * dev->feature_sel);
+		return dev->feature_sel < 2 ? dev->features >> 32 * dev->feature_sel : 0;
 	case VIRTIO_MMIO_QUEUE_NUM_MAX: return QUEUE_SIZE * !!q;
 	case VIRTIO_MMIO_QUEUE_READY: return q && q->ready;
 	case VIRTIO_MMIO_INTERRUPT_STATUS: return dev->interrupt_status;

@@ -11,7 +11,6 @@
 
 #include <err.h>
 #include <linux/kvm.h>
-#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 
