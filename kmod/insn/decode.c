@@ -171,6 +171,8 @@ static const struct optable_row *decode_vex3(struct x86_insn *insn, struct curso
 	return vex_opcode(insn, c);
 }
 
+#define EVEX_LL(insn)	((insn)->evex_p2 >> 5 & 3)
+
 static const struct optable_row *decode_evex(struct x86_insn *insn, struct cursor *c)
 {
 	u8 b1 = next_byte(c), b2 = next_byte(c);
@@ -180,7 +182,8 @@ static const struct optable_row *decode_evex(struct x86_insn *insn, struct curso
 	insn->map = b1 & 7;
 	insn->rex = ((~b1 >> 5) & 7) | (b2 & 0x80 ? INSN_REX_W : 0);
 	vex_last(insn, b2);
-	insn->vl = 16 << ((insn->evex_p2 >> 5) & 3);
+	/* With registers L'L may be a rounding mode, and the length is 64. */
+	insn->vl = min_t(unsigned int, 16 << EVEX_LL(insn), 64);
 	if ((b1 & 0x08) || !(b2 & 0x04))
 		return NULL;
 	if (insn->mode == INSN_LONG64) {
@@ -400,6 +403,8 @@ static bool vex_fields_ok(const struct x86_insn *insn, u32 attr)
 		return false;
 	if (insn->enc != INSN_ENC_EVEX)
 		return true;
+	if (insn->is_mem && EVEX_LL(insn) == 3)
+		return false;
 	return !(attr & (insn->rex & INSN_REX_W ? OP_EVEX_W0 : OP_EVEX_W1));
 }
 
