@@ -15,6 +15,7 @@
 #include "../cpu/fpu.h"
 #include "../cpu/kvmclock.h"
 #include "../host/host.h"
+#include "../host/work.h"
 #include "../irq/irqchip.h"
 #include "../irq/lapic.h"
 #include "run.h"
@@ -196,15 +197,12 @@ static bool stay_in_guest(struct vcpu *v)
 /* Signals, rescheduling: what the kernel wants done before a thread enters a guest. */
 static int serve_host_work(struct vcpu *v)
 {
-	int r = 0;
+	int r;
 
 	if (likely(!__xfer_to_guest_mode_work_pending()))
 		return 0;
 	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);
-	if (signal_pending(current))
-		r = -EINTR;
-	else
-		r = xfer_to_guest_mode_handle_work(NULL);
+	r = host_serve_work();
 	v->srcu_idx = srcu_read_lock(&v->vm->srcu);
 	return r;
 }

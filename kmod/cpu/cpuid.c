@@ -51,8 +51,12 @@
 	F(4, MOVBE) | F(4, POPCNT) | F(4, AES) | F(4, XSAVE) |		\
 	F(4, AVX) | F(4, F16C) | F(4, RDRAND))
 
+/*
+ * TSC_DEADLINE_TIMER is not here: it is there in VMs with a local APIC in the kernel, and
+ * KVM_CAP_TSC_DEADLINE_TIMER tells user space to set it.
+ */
 #define ALWAYS_1_ECX (							\
-	F(4, X2APIC) | F(4, TSC_DEADLINE_TIMER) | F(4, HYPERVISOR))
+	F(4, X2APIC) | F(4, HYPERVISOR))
 
 #define ALLOW_7_EBX (							\
 	F(9, FSGSBASE) | F(9, BMI1) | F(9, AVX2) |			\
@@ -726,9 +730,9 @@ void cpu_model_update(struct cpu_model *m, const struct host_caps *caps)
 static u32 leaf_first(const struct cpu_model *m, u32 fn)
 {
 	if (fn < ARRAY_SIZE(m->basic))
-		return m->basic[fn];
+		return m->basic[array_index_nospec(fn, ARRAY_SIZE(m->basic))];
 	if (fn - EXT_BASE < ARRAY_SIZE(m->ext))
-		return m->ext[fn - EXT_BASE];
+		return m->ext[array_index_nospec(fn - EXT_BASE, ARRAY_SIZE(m->ext))];
 	return 0;
 }
 

@@ -317,7 +317,8 @@ bool msr_allowed(const struct msr_row *row, const struct cpu_model *m,
 
 static size_t msr_offset(const struct msr_row *row, u32 index)
 {
-	return row->offset + (index - row->first) * sizeof(u64);
+	/* A guest picks the index. */
+	return row->offset + array_index_nospec(index - row->first, row->count) * sizeof(u64);
 }
 
 static u64 *msr_slot(const struct msr_row *row, u32 index, struct regs *r,

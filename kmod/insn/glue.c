@@ -72,6 +72,8 @@ static enum insn_rc translate(struct vcpu *v, u64 lin, u32 access, u8 cpl, u64 *
 		*gpa = out.gpa;
 		return INSN_DONE;
 	}
+	if (rc == -EAGAIN)
+		return INSN_AGAIN;
 	/* Page tables where there is no memory: as if the entry were not present. */
 	if (rc < 0)
 		*f = (struct fault){
@@ -450,6 +452,8 @@ static bool fetch_decode(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, enu
 		return true;
 	if (rc == INSN_FAULT) {
 		*out = raise(v, &f);
+	} else if (rc == INSN_AGAIN) {
+		*out = RESUME;
 	} else if (rc != INSN_DONE) {
 		memset(insn->bytes, 0, sizeof(insn->bytes));
 		*out = report_failure(v, insn, 0, why_gpa, "code outside of memory");
@@ -520,6 +524,9 @@ static bool lmsw_operand(struct vcpu *v, const struct x86_insn *insn, u16 *msw, 
 			return true;
 		case INSN_FAULT:
 			break;
+		case INSN_AGAIN:
+			*out = RESUME;
+			return false;
 		default:
 			v->insn.wait = GLUE_NOTHING;
 			*out = report_failure(v, insn, insn->len, ~0ULL, "LMSW from a device");
@@ -633,14 +640,25 @@ static void log_clear(struct insn_glue *g)
 }
 
 /* TF was set when the instruction began: a trap follows it. */
-static enum verdict single_step(struct vcpu *v, u64 rflags)
+static enum verdict single_step(struct vcpu *v)
 {
-	struct fault f = { .vector = X86_TRAP_DB };
+	static const struct fault db = { .vector = X86_TRAP_DB };
 
-	if (!(rflags & X86_EFLAGS_TF))
-		return RESUME;
 	regs_put(v, G_DR)->dr6 |= DR6_BS;
-	return raise(v, &f);
+	return raise(v, &db);
+}
+
+/* The registers are committed: the writes follow, from log entry @i on. */
+static enum verdict finish(struct vcpu *v, unsigned int i, bool *more)
+{
+	enum verdict verdict = commit_writes(v, i);
+
+	if (verdict == USER) {
+		*more = false;
+		return USER;
+	}
+	log_clear(&v->insn);
+	return v->insn.step ? single_step(v) : RESUME;
 }
 
 /* One run of the kept instruction. *@more: a repeated one has elements left. */
@@ -649,7 +667,6 @@ static enum verdict run_once(struct vcpu *v, bool *more)
 	struct insn_glue *g = &v->insn;
 	struct regs copy = v->regs;
 	u64 rflags = copy.rflags;
-	enum verdict verdict;
 	struct fault f;
 
 	*more = false;
@@ -662,6 +679,9 @@ static enum verdict run_once(struct vcpu *v, bool *more)
 		return raise(v, &f);
 	case INSN_PENDING:
 		return pending(v);
+	case INSN_AGAIN:
+		log_clear(g);
+		return RESUME;
 	case INSN_ERROR:
 		log_clear(g);
 		return to_errno(v, -EFAULT);
@@ -674,12 +694,9 @@ static enum verdict run_once(struct vcpu *v, bool *more)
 	g->advanced = copy.rip != v->regs.rip;
 	v->regs = copy;
 	v->regs.dirty |= G_GPR | G_IP;
-	verdict = commit_writes(v, 0);
-	if (verdict == USER)
-		return verdict;
-	log_clear(g);
+	g->step = g->advanced && (rflags & X86_EFLAGS_TF);
 	*more = !g->advanced;
-	return g->advanced ? single_step(v, rflags) : RESUME;
+	return finish(v, 0, more);
 }
 
 static enum verdict run_insn(struct vcpu *v)
@@ -717,16 +734,11 @@ enum verdict glue_resume(struct vcpu *v)
 {
 	struct insn_glue *g = &v->insn;
 	u8 wait = g->wait;
-	enum verdict verdict;
+	bool more;
 
 	g->wait = GLUE_NOTHING;
-	if (wait == GLUE_WRITE) {
-		verdict = commit_writes(v, g->asked + 1);
-		if (verdict == USER)
-			return verdict;
-		log_clear(g);
-		return RESUME;
-	}
+	if (wait == GLUE_WRITE)
+		return finish(v, g->asked + 1, &more);
 
 	regs_get(v, G_ALL);
 	/* User space has moved the vCPU elsewhere: its answer has no taker. */

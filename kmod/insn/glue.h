@@ -40,7 +40,8 @@ struct insn_glue {
 	u8 cursor;		/* next log entry of this run */
 	u8 asked;		/* log entry user space answers or receives */
 	bool port_done;		/* the port access was answered; data is in vcpu->pio_data */
-	bool advanced;		/* GLUE_WRITE: RIP has moved on, nothing is left to run */
+	bool advanced;		/* RIP has moved on: no element is left to run */
+	bool step;		/* a single-step trap follows when all is written */
 	struct glue_access log[GLUE_LOG_MAX];
 };
 

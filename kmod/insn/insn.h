@@ -141,6 +141,7 @@ enum insn_rc {
 	INSN_PENDING,		/* bus: user space must answer first; nothing committed */
 	INSN_UNHANDLED,		/* not in the executable set: report it */
 	INSN_ERROR,		/* bus: the host failed */
+	INSN_AGAIN,		/* bus: page tables keep changing; let the guest try again */
 };
 
 /* Which registers bus->fpu_get and bus->fpu_set mean. */
