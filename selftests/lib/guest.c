@@ -48,19 +48,6 @@ GUEST int guest_try_xsetbv(uint32_t index, uint64_t value)
 		   "d"((uint32_t)(value >> 32)) : "memory");
 }
 
-GUEST void apic_enable(void)
-{
-	apic_write(APIC_TPR, 0);
-	apic_write(APIC_SPIV, 0x1ff);
-}
-
-GUEST void x2apic_enable(void)
-{
-	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0xc00);
-	wrmsr(X2APIC(APIC_TPR), 0);
-	wrmsr(X2APIC(APIC_SPIV), 0x1ff);
-}
-
 GUEST void pic_init(int base)
 {
 	out8(0x20, 0x11);
@@ -73,6 +60,21 @@ GUEST void pic_init(int base)
 	out8(0xa1, 1);
 	out8(0x21, 0xff);
 	out8(0xa1, 0xff);
+}
+
+GUEST void apic_enable(void)
+{
+	pic_init(0x20);
+	apic_write(APIC_TPR, 0);
+	apic_write(APIC_SPIV, 0x1ff);
+}
+
+GUEST void x2apic_enable(void)
+{
+	pic_init(0x20);
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0xc00);
+	wrmsr(X2APIC(APIC_TPR), 0);
+	wrmsr(X2APIC(APIC_SPIV), 0x1ff);
 }
 
 GUEST void pic_unmask(int irq)

@@ -94,6 +94,12 @@ GUEST_INLINE void sti(void)   { asm volatile("sti" ::: "memory"); }
 GUEST_INLINE void cli(void)   { asm volatile("cli" ::: "memory"); }
 GUEST_INLINE void relax(void) { asm volatile("pause" ::: "memory"); }
 
+/* What is pending comes now. (QEMU's STI shadow covers a PAUSE and more.) */
+GUEST_INLINE void sti_nop_cli(void)
+{
+	asm volatile("sti; nop; nop; cli" ::: "memory");
+}
+
 /* Wait for an interrupt, off again after it: none can slip in between. */
 GUEST_INLINE void sti_hlt_cli(void)
 {
@@ -163,7 +169,7 @@ GUEST_INLINE void apic_write(int reg, uint32_t v)
 	*(volatile uint32_t *)(APIC_BASE + reg) = v;
 }
 
-void apic_enable(void);		/* software-enable, accept everything */
+void apic_enable(void);		/* software-enable it, silence the PICs */
 void x2apic_enable(void);
 void pic_init(int base);	/* both PICs, vectors from @base, all masked */
 void pic_unmask(int irq);
