@@ -117,7 +117,7 @@ struct vcpu {
 
 	struct {			/* statistics; its own thread writes, anyone reads */
 		u64 exits[NR_EXIT_KINDS];
-		u64 entries, halts, user_exits, vmreads, vmwrites;
+		u64 entries, halts, user_exits;
 	} stat;
 
 	union {				/* the backend's part */

@@ -2,7 +2,7 @@
 /*
  * vm.h - a VM: memory slots, devices, vCPUs, and the locks between them.
  *
- * Lock order, outermost first: vcpu->mutex, vm->mutex, vm->tdp.lock; vm->irq_lock
+ * Lock order, outermost first: vcpu->mutex, vm->mutex, vm->tdp.lock; irqchip->lock
  * is a leaf that may be taken in interrupt context. SRCU (vm->srcu) protects
  * slots, routes and I/O buses for readers.
  */

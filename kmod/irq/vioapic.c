@@ -2,7 +2,7 @@
 /*
  * vioapic.c - model of the IOAPIC: 24 pins that become APIC messages.
  *
- * Called by irqchip.c under vm->irq_lock; pure. Intel 82093AA data sheet, "I/O
+ * Called by irqchip.c under irqchip->lock; pure. Intel 82093AA data sheet, "I/O
  * Advanced Programmable Interrupt Controller (IOAPIC)". An edge on a masked pin is
  * lost; a level on a masked pin counts again when the pin is unmasked. A pin is
  * level triggered only in the delivery modes that carry a vector: the others end

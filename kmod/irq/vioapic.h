@@ -2,7 +2,7 @@
 /*
  * vioapic.h - model of the IOAPIC: 24 pins that become APIC messages.
  *
- * Called by irqchip.c under vm->irq_lock. Pure. A pin has one level here; the
+ * Called by irqchip.c under irqchip->lock. Pure. A pin has one level here; the
  * wrapper ORs the sources that share it. Functions say which pins must send now
  * as a bitmap; vioapic_message() builds the message of a pin, before the lock is
  * dropped. Polarity bits are kept but a set level always means asserted. Intel

@@ -2,7 +2,7 @@
 /*
  * vpic.c - model of the PC's two 8259A interrupt controllers and their ELCR.
  *
- * Called by irqchip.c under vm->irq_lock; pure. Intel 8259A data sheet,
+ * Called by irqchip.c under irqchip->lock; pure. Intel 8259A data sheet,
  * "Programmable Interrupt Controller"; Intel PIIX3 data sheet, "Edge/Level Control
  * Registers". The wiring is the PC's: always cascaded (ICW3 is ignored), the slave
  * on pin 2 of the master, trigger modes from the ELCR (LTIM is ignored).

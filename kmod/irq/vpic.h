@@ -2,7 +2,7 @@
 /*
  * vpic.h - model of the PC's two 8259A interrupt controllers and their ELCR.
  *
- * Called by irqchip.c under vm->irq_lock. Pure. A pin has one level here; the
+ * Called by irqchip.c under irqchip->lock. Pure. A pin has one level here; the
  * wrapper ORs the sources that share it. The chips' registers are kept in the
  * form KVM_GET_IRQCHIP hands out; last_irr is the present level of the pins.
  * Intel 8259A data sheet, "Programmable Interrupt Controller"; Intel PIIX3 data

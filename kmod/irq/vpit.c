@@ -2,7 +2,7 @@
 /*
  * vpit.c - model of the i8254 timer and of port 0x61 (gate and output of channel 2).
  *
- * Called by timer.c under vm->irq_lock; pure. Intel 82C54 data sheet, "CHMOS
+ * Called by pit.c under irqchip->lock; pure. Intel 82C54 data sheet, "CHMOS
  * Programmable Interval Timer". The gates of channels 0 and 1 are tied high, so
  * their modes 1 and 5 never start. A new count takes effect at once in every mode.
  *

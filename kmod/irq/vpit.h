@@ -2,7 +2,7 @@
 /*
  * vpit.h - model of the i8254 timer and of port 0x61 (gate and output of channel 2).
  *
- * Called by timer.c under vm->irq_lock. Pure: time comes in as nanoseconds of the
+ * Called by pit.c under irqchip->lock. Pure: time comes in as nanoseconds of the
  * host's monotonic clock. Channel 0 raises GSI 0 with a pulse; vpit_expired() and
  * vpit_acked() say when. The channels' registers are kept in the form KVM_GET_PIT2
  * hands out; count_load_time is when the count started. Intel 82C54 data sheet,
