@@ -99,6 +99,8 @@ struct vcpu {
 	u64 clock_msr, wall_msr;	/* kvmclock MSRs as written; bit 0 of the first: on */
 	u32 clock_version;		/* of the page at clock_msr */
 
+	struct slot_cache slot_cache;
+
 	u32 mp_state;			/* KVM_MP_STATE_*; written by its own thread only */
 	struct lapic *lapic;		/* constant; NULL without an in-kernel irqchip */
 	u64 apic_base;			/* without a local APIC: what the MSR holds */

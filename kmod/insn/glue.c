@@ -400,7 +400,7 @@ static enum insn_rc fetch(struct vcpu *v, u64 rip, u8 *bytes, unsigned int n, un
 	rc = translate(v, lin, ACCESS_FETCH, regs_cpl(r), &gpa, f);
 	if (rc != INSN_DONE)
 		return rc;
-	return mem_read(v->vm, gpa, bytes, *got) ? INSN_UNHANDLED : INSN_DONE;
+	return mem_read_code(v, gpa, bytes, *got) ? INSN_UNHANDLED : INSN_DONE;
 }
 
 /* User space's report: KVM's layout, then our own facts. */

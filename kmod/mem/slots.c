@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "../core/vcpu.h"
 #include "../core/vm.h"
 #include "slots.h"
 
@@ -23,6 +24,7 @@ void slots_init(struct slots *slots)
 	mt_init_flags(&slots->by_gfn, MT_FLAGS_USE_RCU);
 	xa_init(&slots->by_id);
 	slots->by_hva = RB_ROOT_CACHED;
+	slots->generation = 1;
 }
 
 static void slot_free(struct memslot *slot)
@@ -45,6 +47,20 @@ void slots_destroy(struct vm *vm)
 struct memslot *slots_find(struct vm *vm, u64 gfn)
 {
 	return mtree_load(&vm->slots.by_gfn, gfn);
+}
+
+struct memslot *slots_find_cached(struct vcpu *v, u64 gfn)
+{
+	struct slot_cache *c = &v->slot_cache;
+	unsigned long generation = smp_load_acquire(&v->vm->slots.generation);
+	struct memslot *slot = c->slot;
+
+	if (likely(c->generation == generation && gfn - slot->base_gfn < slot->npages))
+		return slot;
+	slot = slots_find(v->vm, gfn);
+	if (slot)
+		*c = (struct slot_cache){ slot, generation };
+	return slot;
 }
 
 static u64 slot_last(const struct memslot *slot)
@@ -151,6 +167,8 @@ static void gfn_store(struct slots *slots, const struct memslot *slot, void *ent
 	mtree_lock(&slots->by_gfn);
 	mas_store_gfp(&mas, entry, GFP_KERNEL | __GFP_NOFAIL);
 	mtree_unlock(&slots->by_gfn);
+	/* The tree has changed when the generation has: what vCPUs remember is void. */
+	smp_store_release(&slots->generation, slots->generation + 1);
 }
 
 /* Nothing finds the slot by frame any more, and nothing of it is mapped. */

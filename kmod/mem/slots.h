@@ -35,6 +35,17 @@ struct slots {
 	struct maple_tree by_gfn;	/* gfn -> struct memslot, RCU mode */
 	struct xarray by_id;		/* vm->mutex */
 	struct rb_root_cached by_hva;	/* vm->tdp.lock */
+	unsigned long generation;	/* vm->mutex; one up when by_gfn has changed */
+};
+
+/*
+ * The slot a vCPU used last, which is nearly always the one it wants next. It is good as
+ * long as the generation stands: a slot is freed only after the generation has moved and
+ * all who may have seen the old one have left SRCU.
+ */
+struct slot_cache {
+	struct memslot *slot;
+	unsigned long generation;	/* 0: nothing is remembered */
 };
 
 void slots_init(struct slots *slots);
@@ -45,6 +56,8 @@ int slots_set_region(struct vm *vm, const struct kvm_userspace_memory_region *re
 
 /* vm->srcu held. NULL: no slot there. */
 struct memslot *slots_find(struct vm *vm, u64 gfn);
+/* The same through the vCPU's cache; in its own thread. */
+struct memslot *slots_find_cached(struct vcpu *v, u64 gfn);
 
 /* KVM_GET_DIRTY_LOG: takes vm->mutex; copies the bitmap out, clears it, re-protects. */
 int slots_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);

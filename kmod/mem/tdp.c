@@ -291,15 +291,16 @@ static const enum tdp_result install_result[] = {
 	[INSTALL_NEEDS_TABLE]	= TDP_NOMEM,	/* and there was none */
 };
 
-static enum tdp_result find_page(struct vm *vm, struct want *w)
+static enum tdp_result find_page(struct vcpu *v, struct want *w)
 {
+	struct vm *vm = v->vm;
 	bool faulted_in = false;
 	int r;
 
 	for (;;) {
 		w->seq = READ_ONCE(vm->tdp.seq);
 		smp_rmb();	/* pairs with the lock around the change of seq */
-		w->slot = slots_find(vm, w->gfn);
+		w->slot = slots_find_cached(v, w->gfn);
 		if (!w->slot)
 			return TDP_MMIO;
 		if (w->write && (w->slot->flags & KVM_MEM_READONLY))
@@ -453,7 +454,7 @@ enum tdp_result tdp_fault(struct vcpu *v, u64 gpa, u32 access)
 		.gfn = gpa >> PAGE_SHIFT,
 		.write = access & ACCESS_WRITE,
 	};
-	enum tdp_result r = find_page(v->vm, &w);
+	enum tdp_result r = find_page(v, &w);
 
 	return r == TDP_MAPPED ? map_page(v->vm, &w) : r;
 }
