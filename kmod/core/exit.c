@@ -295,7 +295,7 @@ static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
 	int r_bus;
 
 	if (e->pio.string)
-		return glue_emulate(v, ~0ULL);
+		return glue_emulate(v, ~0ULL, false);
 
 	if (e->pio.in)
 		r_bus = iobus_read(v, &v->vm->pio, e->pio.port, &val, e->pio.size);
@@ -328,8 +328,9 @@ static enum verdict handle_tdp_fault(struct vcpu *v, struct vm_exit *e)
 	case TDP_RETRY:
 		return RESUME;
 	case TDP_MMIO:
+		return glue_emulate(v, e->tdp.gpa, true);
 	case TDP_READONLY:
-		return glue_emulate(v, e->tdp.gpa);
+		return glue_emulate(v, e->tdp.gpa, false);
 	case TDP_NOMEM:
 		return to_errno(v, -ENOMEM);
 	case TDP_SIGNAL:
@@ -406,7 +407,7 @@ static enum verdict handle_unknown(struct vcpu *v, struct vm_exit *e)
 
 static enum verdict handle_task_switch(struct vcpu *v, struct vm_exit *e)
 {
-	return glue_emulate(v, ~0ULL);
+	return glue_emulate(v, ~0ULL, false);
 }
 
 const struct exit_row exit_table[NR_EXIT_KINDS] = {

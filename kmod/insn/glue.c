@@ -24,6 +24,9 @@
 /* How many elements of a repeated instruction are done before the vCPU looks around. */
 #define REP_BURST	1024
 
+/* What the emulator looks at. */
+#define EMULATION_GROUPS	(G_GPR | G_IP | G_CR | G_CODE | G_SEG)
+
 /* What an instruction can touch in one go spans at most this many pages. */
 #define MAX_PAGES	2
 
@@ -129,22 +132,17 @@ static bool device_write(struct vcpu *v, u64 gpa, const void *val, unsigned int 
 	       !iobus_write(v, &v->vm->mmio, gpa, val, len);
 }
 
-/* At most 8 bytes of no memory: from the log, from a device, or user space is asked. */
-static enum insn_rc mmio_read(struct vcpu *v, u64 gpa, void *val, unsigned int len)
+/* At most 8 bytes of no memory: a device is asked, or user space. */
+static enum insn_rc mmio_read(struct vcpu *v, u64 lin, u64 gpa, void *val, unsigned int len)
 {
 	struct insn_glue *g = &v->insn;
-	bool first = g->cursor == g->nr_log;
 	struct glue_access *a = log_next(g);
 
 	if (!a)
 		return INSN_UNHANDLED;
-	if (first) {
-		*a = (struct glue_access){ .gpa = gpa, .len = len };
-		g->nr_log = g->cursor;
-		a->done = device_read(v, gpa, a->data, len);
-	} else if (a->gpa != gpa || a->len != len || a->write) {
-		return INSN_UNHANDLED;	/* the guest's page tables changed under it */
-	}
+	*a = (struct glue_access){ .lin = lin, .gpa = gpa, .len = len };
+	g->nr_log = g->cursor;
+	a->done = device_read(v, gpa, a->data, len);
 	if (!a->done) {
 		g->asked = a - g->log;
 		g->wait = GLUE_READ;
@@ -154,21 +152,41 @@ static enum insn_rc mmio_read(struct vcpu *v, u64 gpa, void *val, unsigned int l
 	return INSN_DONE;
 }
 
-static enum insn_rc phys_read(struct vcpu *v, u64 gpa, void *val, unsigned int len)
+/* A replay: what an earlier run was told of these bytes, if it asked a device for them. */
+static bool log_answers(struct insn_glue *g, u64 lin, void *val, unsigned int len)
 {
-	int r = mem_read(v->vm, gpa, val, len);
+	const struct glue_access *a = &g->log[g->cursor];
+
+	if (g->cursor >= g->nr_log || a->lin != lin || a->len != len || !a->done)
+		return false;
+	g->cursor++;
+	memcpy(val, a->data, len);
+	return true;
+}
+
+static bool is_device(const struct insn_glue *g, u64 gpa)
+{
+	return g->device && !((g->gpa ^ gpa) & PAGE_MASK);
+}
+
+static enum insn_rc phys_read(struct vcpu *v, u64 lin, u64 gpa, void *val, unsigned int len)
+{
+	int r = is_device(&v->insn, gpa) ? -ENXIO : mem_read(v->vm, gpa, val, len);
 
 	if (!r)
 		return INSN_DONE;
 	if (r != -ENXIO)
 		return INSN_ERROR;
 	while (len) {
-		/* Devices are asked in naturally aligned pieces of at most 8 bytes. */
+		/* Devices are asked for at most 8 bytes at a time. */
 		unsigned int n = min_t(unsigned int, len, 8);
-		enum insn_rc rc = mmio_read(v, gpa, val, n);
+		enum insn_rc rc = INSN_DONE;
 
+		if (!log_answers(&v->insn, lin, val, n))
+			rc = mmio_read(v, lin, gpa, val, n);
 		if (rc != INSN_DONE)
 			return rc;
+		lin += n;
 		gpa += n;
 		val += n;
 		len -= n;
@@ -202,9 +220,13 @@ static enum insn_rc read_as(struct vcpu *v, u64 lin, void *val, unsigned int siz
 	unsigned int i, n;
 	enum insn_rc rc;
 
+	/* Answered before: the page tables need not be walked again. */
+	if (size <= 8 && log_answers(&v->insn, lin, val, size))
+		return INSN_DONE;
 	rc = translate_all(v, lin, size, access, cpl, piece, &n, f);
 	for (i = 0; rc == INSN_DONE && i < n; i++) {
-		rc = phys_read(v, piece[i].gpa, val, piece[i].len);
+		rc = phys_read(v, lin, piece[i].gpa, val, piece[i].len);
+		lin += piece[i].len;
 		val += piece[i].len;
 	}
 	return rc;
@@ -610,7 +632,7 @@ static enum verdict commit_writes(struct vcpu *v, unsigned int i)
 
 		if (!a->write)
 			continue;
-		r = mem_write(v->vm, a->gpa, a->data, a->len);
+		r = is_device(g, a->gpa) ? -ENXIO : mem_write(v->vm, a->gpa, a->data, a->len);
 		if (!r || (r == -ENXIO && device_write(v, a->gpa, a->data, a->len)))
 			continue;
 		if (r != -ENXIO)
@@ -661,40 +683,62 @@ static enum verdict finish(struct vcpu *v, unsigned int i, bool *more)
 	return v->insn.step ? single_step(v) : RESUME;
 }
 
+static void undo_save(struct glue_undo *u, const struct regs *r)
+{
+	memcpy(u->gpr, r->gpr, sizeof(u->gpr));
+	u->rip = r->rip;
+	u->rflags = r->rflags;
+	u->shadow = r->shadow;
+}
+
+static void undo_apply(const struct glue_undo *u, struct regs *r)
+{
+	memcpy(r->gpr, u->gpr, sizeof(u->gpr));
+	r->rip = u->rip;
+	r->rflags = u->rflags;
+	r->shadow = u->shadow;
+}
+
+/* It has not been executed, and @rc says why. */
+static enum verdict not_done(struct vcpu *v, enum insn_rc rc, const struct fault *f)
+{
+	struct insn_glue *g = &v->insn;
+
+	if (rc == INSN_PENDING)
+		return pending(v);
+	log_clear(g);
+	switch (rc) {
+	case INSN_FAULT:
+		return raise(v, f);
+	case INSN_AGAIN:
+		return RESUME;
+	case INSN_ERROR:
+		return to_errno(v, -EFAULT);
+	default:
+		return report_failure(v, &g->insn, g->insn.len, g->gpa, insn_name(&g->insn));
+	}
+}
+
 /* One run of the kept instruction. *@more: a repeated one has elements left. */
 static enum verdict run_once(struct vcpu *v, bool *more)
 {
 	struct insn_glue *g = &v->insn;
-	struct regs copy = v->regs;
-	u64 rflags = copy.rflags;
+	struct regs *r = &v->regs;
+	struct glue_undo *undo = &g->undo;
 	struct fault f;
+	enum insn_rc rc;
 
 	*more = false;
 	g->cursor = 0;
-	switch (insn_execute(&g->insn, &copy, &bus, v, &f)) {
-	case INSN_DONE:
-		break;
-	case INSN_FAULT:
-		log_clear(g);
-		return raise(v, &f);
-	case INSN_PENDING:
-		return pending(v);
-	case INSN_AGAIN:
-		log_clear(g);
-		return RESUME;
-	case INSN_ERROR:
-		log_clear(g);
-		return to_errno(v, -EFAULT);
-	case INSN_UNHANDLED:
-	default:
-		log_clear(g);
-		return report_failure(v, &g->insn, g->insn.len, g->gpa, insn_name(&g->insn));
+	undo_save(undo, r);
+	rc = insn_execute(&g->insn, r, &bus, v, &f);
+	if (rc != INSN_DONE) {
+		undo_apply(undo, r);
+		return not_done(v, rc, &f);
 	}
-
-	g->advanced = copy.rip != v->regs.rip;
-	v->regs = copy;
-	v->regs.dirty |= G_GPR | G_IP;
-	g->step = g->advanced && (rflags & X86_EFLAGS_TF);
+	g->advanced = r->rip != undo->rip;
+	g->step = g->advanced && (undo->rflags & X86_EFLAGS_TF);
+	r->dirty |= G_GPR | G_IP;
 	*more = !g->advanced;
 	return finish(v, 0, more);
 }
@@ -716,14 +760,15 @@ static enum verdict run_insn(struct vcpu *v)
 	return RESUME;
 }
 
-enum verdict glue_emulate(struct vcpu *v, u64 gpa)
+enum verdict glue_emulate(struct vcpu *v, u64 gpa, bool device)
 {
 	struct insn_glue *g = &v->insn;
 	enum verdict verdict;
 
-	regs_get(v, G_ALL);
+	regs_get(v, EMULATION_GROUPS);
 	log_clear(g);
 	g->gpa = gpa;
+	g->device = device;
 	if (!fetch_decode(v, &g->insn, gpa, &verdict))
 		return verdict;
 	g->rip = v->regs.rip;
@@ -737,10 +782,11 @@ enum verdict glue_resume(struct vcpu *v)
 	bool more;
 
 	g->wait = GLUE_NOTHING;
+	g->device = false;	/* user space may have changed slots meanwhile */
 	if (wait == GLUE_WRITE)
 		return finish(v, g->asked + 1, &more);
 
-	regs_get(v, G_ALL);
+	regs_get(v, EMULATION_GROUPS);
 	/* User space has moved the vCPU elsewhere: its answer has no taker. */
 	if (v->regs.rip != g->rip) {
 		log_clear(g);

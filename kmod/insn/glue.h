@@ -22,10 +22,18 @@ struct vcpu;
 
 struct glue_access {
 	u64 gpa;
+	u64 lin;		/* read: the linear address, by which a replay finds it */
 	u8 len;			/* 1..8 */
 	bool write;		/* waits for the instruction to commit */
 	bool done;		/* read: @data is the answer */
 	u8 data[8];
+};
+
+/* All that an executable instruction changes of struct regs: put back if it fails. */
+struct glue_undo {
+	u64 gpr[NR_GPRS];
+	u64 rip, rflags;
+	u8 shadow;
 };
 
 /* What user space has been asked for. */
@@ -35,6 +43,7 @@ struct insn_glue {
 	struct x86_insn insn;	/* kept from the first run to the last replay */
 	u64 rip;		/* where it stands */
 	u64 gpa;		/* why it is emulated: where it faulted, or ~0 */
+	bool device;		/* no slot is at @gpa: it need not be looked for */
 	u8 wait;		/* enum glue_wait */
 	u8 nr_log;
 	u8 cursor;		/* next log entry of this run */
@@ -42,6 +51,7 @@ struct insn_glue {
 	bool port_done;		/* the port access was answered; data is in vcpu->pio_data */
 	bool advanced;		/* RIP has moved on: no element is left to run */
 	bool step;		/* a single-step trap follows when all is written */
+	struct glue_undo undo;
 	struct glue_access log[GLUE_LOG_MAX];
 };
 
@@ -51,8 +61,8 @@ unsigned int glue_insn_len(struct vcpu *v, enum exit_kind kind, enum verdict *ou
 /* Fill in what the hardware left open in @e (operands, length). false: *out is the verdict. */
 bool glue_complete_exit(struct vcpu *v, struct vm_exit *e, enum verdict *out);
 
-/* Emulate the instruction at RIP. @gpa: where it faulted, for the failure report (or ~0). */
-enum verdict glue_emulate(struct vcpu *v, u64 gpa);
+/* Emulate the instruction at RIP. @gpa: where it faulted, or ~0; @device: no slot is there. */
+enum verdict glue_emulate(struct vcpu *v, u64 gpa, bool device);
 /* KVM_RUN again after glue_emulate() went to user space. */
 enum verdict glue_resume(struct vcpu *v);
 

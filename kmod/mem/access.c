@@ -101,7 +101,8 @@ int mem_cmpxchg(struct vm *vm, u64 gpa, void *old, const void *new, unsigned int
 /* Where the vCPU reads without leaving a page; NULL: no slot there. */
 static const void __user *find_cached(struct vcpu *v, u64 gpa)
 {
-	const struct memslot *slot = slots_find_cached(v, gpa >> PAGE_SHIFT);
+	const struct memslot *slot = slots_find_cached(v->vm, &v->vm->slots, &v->slot_cache,
+						       gpa >> PAGE_SHIFT);
 
 	if (!slot)
 		return NULL;

@@ -15,7 +15,6 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "../core/vcpu.h"
 #include "../core/vm.h"
 #include "slots.h"
 
@@ -47,20 +46,6 @@ void slots_destroy(struct vm *vm)
 struct memslot *slots_find(struct vm *vm, u64 gfn)
 {
 	return mtree_load(&vm->slots.by_gfn, gfn);
-}
-
-struct memslot *slots_find_cached(struct vcpu *v, u64 gfn)
-{
-	struct slot_cache *c = &v->slot_cache;
-	unsigned long generation = smp_load_acquire(&v->vm->slots.generation);
-	struct memslot *slot = c->slot;
-
-	if (likely(c->generation == generation && gfn - slot->base_gfn < slot->npages))
-		return slot;
-	slot = slots_find(v->vm, gfn);
-	if (slot)
-		*c = (struct slot_cache){ slot, generation };
-	return slot;
 }
 
 static u64 slot_last(const struct memslot *slot)

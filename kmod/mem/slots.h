@@ -56,8 +56,20 @@ int slots_set_region(struct vm *vm, const struct kvm_userspace_memory_region *re
 
 /* vm->srcu held. NULL: no slot there. */
 struct memslot *slots_find(struct vm *vm, u64 gfn);
-/* The same through the vCPU's cache; in its own thread. */
-struct memslot *slots_find_cached(struct vcpu *v, u64 gfn);
+/* The same through a vCPU's cache; in its own thread. */
+static inline struct memslot *slots_find_cached(struct vm *vm, struct slots *slots,
+						struct slot_cache *c, u64 gfn)
+{
+	unsigned long generation = smp_load_acquire(&slots->generation);
+	struct memslot *slot = c->slot;
+
+	if (likely(c->generation == generation && gfn - slot->base_gfn < slot->npages))
+		return slot;
+	slot = slots_find(vm, gfn);
+	if (slot)
+		*c = (struct slot_cache){ slot, generation };
+	return slot;
+}
 
 /* KVM_GET_DIRTY_LOG: takes vm->mutex; copies the bitmap out, clears it, re-protects. */
 int slots_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);

@@ -300,7 +300,7 @@ static enum tdp_result find_page(struct vcpu *v, struct want *w)
 	for (;;) {
 		w->seq = READ_ONCE(vm->tdp.seq);
 		smp_rmb();	/* pairs with the lock around the change of seq */
-		w->slot = slots_find_cached(v, w->gfn);
+		w->slot = slots_find_cached(vm, &vm->slots, &v->slot_cache, w->gfn);
 		if (!w->slot)
 			return TDP_MMIO;
 		if (w->write && (w->slot->flags & KVM_MEM_READONLY))

@@ -42,13 +42,16 @@
 
 enum mode { MODE_32, MODE_PAE, MODE_LONG };
 
-/* What one walk has found so far. */
+/* What one walk needs and has found so far. */
 struct walk {
 	const struct walk_in *in;
 	u64 gva;
 	enum mode mode;
-	u8 levels, index_bits, entry_size;
+	u8 levels, index_bits, entry_shift;
+	u8 max_leaf;		/* highest level that may map a page */
 	bool nx;		/* the NX bit means something */
+	u64 rsvd;		/* bits that are reserved in entries of every level */
+	u64 addr;		/* address bits of an entry */
 
 	u64 entry[MAX_LEVELS + 1];	/* by level, as read */
 	u64 gpa[MAX_LEVELS + 1];	/* where it lies */
@@ -56,29 +59,38 @@ struct walk {
 	u64 all, any;			/* entries' bits, and-ed and or-ed */
 };
 
+static void walk_start_32(struct walk *w)
+{
+	w->mode = MODE_32;
+	w->levels = 2;
+	w->index_bits = 10;
+	w->entry_shift = 2;
+	w->max_leaf = w->in->cr4 & X86_CR4_PSE ? 2 : 1;
+	w->nx = false;
+	w->rsvd = 0;
+	w->addr = GENMASK_ULL(31, 12);
+}
+
 static void walk_start(struct walk *w, const struct walk_in *in, u64 gva)
 {
+	bool wide = in->efer & EFER_LONG;
+
 	w->in = in;
 	w->all = ~0ULL;
 	w->any = 0;
-	w->entry_size = 8;
-	w->index_bits = 9;
-	w->nx = in->efer & EFER_NX;
-	w->gva = (u32)gva;
-	if (in->efer & EFER_LONG) {
-		w->mode = MODE_LONG;
-		w->levels = in->cr4 & X86_CR4_LA57 ? 5 : 4;
-		w->gva = gva;
-	} else if (in->cr4 & X86_CR4_PAE) {
-		w->mode = MODE_PAE;
-		w->levels = 3;
-	} else {
-		w->mode = MODE_32;
-		w->levels = 2;
-		w->index_bits = 10;
-		w->entry_size = 4;
-		w->nx = false;
+	w->gva = wide ? gva : (u32)gva;
+	if (!wide && !(in->cr4 & X86_CR4_PAE)) {
+		walk_start_32(w);
+		return;
 	}
+	w->mode = wide ? MODE_LONG : MODE_PAE;
+	w->levels = !wide ? 3 : in->cr4 & X86_CR4_LA57 ? 5 : 4;
+	w->index_bits = 9;
+	w->entry_shift = 3;
+	w->max_leaf = wide ? 3 : 2;
+	w->nx = in->efer & EFER_NX;
+	w->rsvd = GENMASK_ULL(wide ? 51 : 62, in->maxphyaddr) | (w->nx ? 0 : PTE_NX);
+	w->addr = PTE_ADDR;
 }
 
 /* The four top entries of PAE: no rights, no A bit, and the CPU may hold copies. */
@@ -99,50 +111,31 @@ static u64 level_size(const struct walk *w, int level)
 
 static bool is_leaf(const struct walk *w, int level, u64 e)
 {
-	if (level == 1)
-		return true;
-	if (!(e & PTE_PS))
-		return false;
-	switch (w->mode) {
-	case MODE_32:
-		return w->in->cr4 & X86_CR4_PSE;
-	case MODE_PAE:
-		return level == 2;
-	default:
-		return level <= 3;
-	}
+	return level == 1 || ((e & PTE_PS) && level <= w->max_leaf);
 }
 
-/* Bits of @e that must be zero. */
-static u64 reserved(const struct walk *w, int level, u64 e)
+/* Bits that must be zero in an entry, beyond w->rsvd, of a page larger than 4K. */
+static u64 reserved_large(const struct walk *w, int level)
 {
 	unsigned int maxphy = w->in->maxphyaddr;
-	bool large = level > 1 && is_leaf(w, level, e);
-	u64 rsvd;
 
-	if (w->mode == MODE_32) {	/* a 4M page keeps address bits 32..39 in 13..20 */
-		if (!large)
-			return 0;
-		return maxphy >= 40 ? BIT(21) : GENMASK_ULL(21, maxphy - 32 + 13);
-	}
-	if (is_pdpte(w, level))
-		return GENMASK_ULL(63, maxphy) | GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1);
-
-	rsvd = GENMASK_ULL(w->mode == MODE_PAE ? 62 : 51, maxphy);
-	if (!w->nx)
-		rsvd |= PTE_NX;
-	if (level > 3)
-		rsvd |= PTE_PS;
-	if (large)
-		rsvd |= level_size(w, level) - BIT(13);
-	return rsvd;
+	if (w->mode != MODE_32)
+		return level_size(w, level) - BIT(13);
+	/* A 4M page keeps address bits 32..39 in 13..20. */
+	return maxphy >= 40 ? BIT(21) : GENMASK_ULL(21, maxphy - 32 + 13);
 }
 
-static u64 table_addr(const struct walk *w, int level, u64 e)
+static bool has_reserved(const struct walk *w, int level, bool leaf, u64 e)
 {
-	if (level > w->levels && w->mode == MODE_PAE)
-		return e & GENMASK_ULL(31, 5);
-	return e & PTE_ADDR & (w->mode == MODE_32 ? GENMASK_ULL(31, 0) : ~0ULL);
+	u64 rsvd = w->rsvd;
+
+	if (leaf && level > 1)
+		rsvd |= reserved_large(w, level);
+	else if (level > 3)
+		rsvd |= PTE_PS;
+	else if (is_pdpte(w, level))
+		rsvd = GENMASK_ULL(63, w->in->maxphyaddr) | GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1);
+	return e & rsvd;
 }
 
 static u64 leaf_addr(const struct walk *w)
@@ -173,41 +166,47 @@ static int page_fault(const struct walk *w, struct fault *f, u32 error)
 	return 1;
 }
 
-/* Read the entry at @level, whose table is at @table. */
-static int read_entry(struct walk *w, int level, u64 table, const struct walk_ops *ops, void *arg)
+/* Read the entry at @level, which covers 1 << @shift bytes, of the table at @table. */
+static int read_entry(struct walk *w, int level, unsigned int shift, u64 table,
+		      const struct walk_ops *ops, void *arg)
 {
-	u64 index = w->gva >> level_shift(w, level) & ((1U << w->index_bits) - 1);
+	u64 index = w->gva >> shift & ((1U << w->index_bits) - 1);
 
-	w->gpa[level] = table + index * w->entry_size;
+	w->gpa[level] = table + (index << w->entry_shift);
 	w->entry[level] = 0;
 	if (is_pdpte(w, level) && w->in->pdptes) {
 		w->entry[level] = w->in->pdptes[index];
 		return 0;
 	}
-	return ops->read(arg, w->gpa[level], &w->entry[level], w->entry_size);
+	return ops->read(arg, w->gpa[level], &w->entry[level], 1U << w->entry_shift);
 }
 
 /* From the root to the leaf. 0, 1 and *f, or a negative errno. */
 static int find_leaf(struct walk *w, const struct walk_ops *ops, void *arg, struct fault *f)
 {
-	u64 e = w->in->cr3;
+	u64 e = w->in->cr3, table;
+	unsigned int shift = level_shift(w, w->levels);
 	int level, r;
+	bool leaf;
 
-	for (level = w->levels; ; level--) {
-		r = read_entry(w, level, table_addr(w, level + 1, e), ops, arg);
+	table = e & (w->mode == MODE_PAE ? GENMASK_ULL(31, 5) : w->addr);
+	for (level = w->levels; ; level--, shift -= w->index_bits) {
+		r = read_entry(w, level, shift, table, ops, arg);
 		if (r)
 			return r;
 		e = w->entry[level];
 		if (!(e & PTE_P))
 			return page_fault(w, f, 0);
-		if (e & reserved(w, level, e))
+		leaf = is_leaf(w, level, e);
+		if (has_reserved(w, level, leaf, e))
 			return page_fault(w, f, PF_PRESENT | PF_RSVD);
 		if (!is_pdpte(w, level)) {
 			w->all &= e;
 			w->any |= e;
 		}
-		if (is_leaf(w, level, e))
+		if (leaf)
 			break;
+		table = e & w->addr;
 	}
 	w->level = level;
 	return 0;
@@ -255,6 +254,9 @@ static int mark(struct walk *w, const struct walk_ops *ops, void *arg)
 {
 	int level, r;
 
+	/* Nearly always everything is set already. */
+	if ((w->all & PTE_A) && (!(w->in->access & ACCESS_WRITE) || (w->entry[w->level] & PTE_D)))
+		return 0;
 	for (level = w->levels; level >= w->level; level--) {
 		u64 old = w->entry[level], new = old | PTE_A;
 
@@ -262,7 +264,7 @@ static int mark(struct walk *w, const struct walk_ops *ops, void *arg)
 			new |= PTE_D;
 		if (new == old || is_pdpte(w, level))
 			continue;
-		r = ops->update(arg, w->gpa[level], old, new, w->entry_size);
+		r = ops->update(arg, w->gpa[level], old, new, 1U << w->entry_shift);
 		if (r)
 			return r;
 	}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench.c - what exits cost, over the plain KVM ABI: vitro-bench [--dev NODE] [--boot ...].
+ *
+ * Meant for an emulated host whose TSC counts instructions ("make bench"): then every
+ * figure is exact and the same in every run. Guest rows are timed by the guest itself,
+ * host rows by this program. Prints one "name value" line a row, in instructions.
+ *
+ * vitro-bench --boot COMMAND...: instructions from the start of COMMAND until its output
+ * holds the guest's mark (0x1e), which init writes when user space is up.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define MEM_SIZE	(64UL << 20)
+#define CODE		0x100000UL
+#define STACK		0x200000UL
+#define PML4		0x10000UL
+#define PDPT		0x11000UL
+#define PD		0x12000UL	/* four of them: 4 GiB */
+#define GDT		0x20000UL
+#define IDT		0x21000UL
+#define FRESH		(32UL << 20)	/* memory that nobody has touched yet */
+#define PORT_DONE	0xf4
+
+extern const char guest_start[], guest_end[], bench_handler[];
+
+struct machine {
+	int dev, vm, vcpu;
+	char *mem;
+	struct kvm_run *run;
+	size_t run_size;
+};
+
+static long xioctl(int fd, unsigned long cmd, unsigned long arg, const char *what)
+{
+	long r = ioctl(fd, cmd, arg);
+
+	if (r < 0)
+		err(1, "%s", what);
+	return r;
+}
+#define IOCTL(fd, cmd, arg)	xioctl(fd, cmd, (unsigned long)(arg), #cmd)
+
+static uint64_t now(void)
+{
+	_mm_lfence();
+	return __rdtsc();
+}
+
+/* 4 GiB, identity, in 2 MiB pages: as a kernel maps its memory. */
+static void make_page_tables(char *mem)
+{
+	uint64_t *pml4 = (void *)(mem + PML4), *pdpt = (void *)(mem + PDPT);
+	uint64_t *pd = (void *)(mem + PD);
+	unsigned int i;
+
+	pml4[0] = PDPT | 3;
+	for (i = 0; i < 4; i++)
+		pdpt[i] = (PD + i * 0x1000) | 3;
+	for (i = 0; i < 2048; i++)
+		pd[i] = ((uint64_t)i << 21) | 0x83;
+}
+
+static void make_tables(char *mem)
+{
+	uint64_t *gdt = (void *)(mem + GDT), *idt = (void *)(mem + IDT);
+	uint64_t handler = CODE + (bench_handler - guest_start);
+
+	gdt[1] = 0x00af9b000000ffffULL;	/* 64-bit code */
+	gdt[2] = 0x00cf93000000ffffULL;	/* data */
+	idt[0x40 * 2] = (handler & 0xffff) | 8 << 16 | 0x8eULL << 40 |
+			(handler >> 16 & 0xffff) << 48;
+	idt[0x40 * 2 + 1] = handler >> 32;
+}
+
+static void set_seg(struct kvm_segment *s, unsigned int selector, unsigned int type, int l)
+{
+	*s = (struct kvm_segment){
+		.limit = 0xffffffff, .selector = selector, .type = type, .present = 1,
+		.s = 1, .l = l, .db = !l, .g = 1,
+	};
+}
+
+static void set_long_mode(struct machine *m)
+{
+	struct kvm_sregs s;
+
+	IOCTL(m->vcpu, KVM_GET_SREGS, &s);
+	set_seg(&s.cs, 8, 0xb, 1);
+	set_seg(&s.ss, 16, 3, 0);
+	s.ds = s.es = s.ss;
+	s.cr0 = 0x80050033;
+	s.cr3 = PML4;
+	s.cr4 = 0x620;
+	s.efer = 0x500;
+	s.gdt = (struct kvm_dtable){ .base = GDT, .limit = 0x17 };
+	s.idt = (struct kvm_dtable){ .base = IDT, .limit = 0xfff };
+	s.apic_base |= 0xc00;	/* x2APIC */
+	IOCTL(m->vcpu, KVM_SET_SREGS, &s);
+}
+
+static void set_cpuid(struct machine *m)
+{
+	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + 256 * sizeof(c->entries[0]));
+	unsigned int i;
+
+	c->nent = 256;
+	IOCTL(m->dev, KVM_GET_SUPPORTED_CPUID, c);
+	for (i = 0; i < c->nent; i++)
+		if (c->entries[i].function == 1)
+			c->entries[i].ecx |= 1U << 24 | 1U << 21;	/* TSC deadline, x2APIC */
+	IOCTL(m->vcpu, KVM_SET_CPUID2, c);
+	free(c);
+}
+
+static void add_memory(struct machine *m)
+{
+	struct kvm_userspace_memory_region r = { .memory_size = MEM_SIZE };
+
+	m->mem = mmap(NULL, MEM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (m->mem == MAP_FAILED)
+		err(1, "mmap");
+	madvise(m->mem, MEM_SIZE, MADV_NOHUGEPAGE);
+	memset(m->mem, 0, MEM_SIZE);	/* the host has the pages; the guest's tables do not */
+	r.userspace_addr = (unsigned long)m->mem;
+	IOCTL(m->vm, KVM_SET_USER_MEMORY_REGION, &r);
+}
+
+static void machine_open(struct machine *m, const char *node)
+{
+	m->dev = open(node, O_RDWR | O_CLOEXEC);
+	if (m->dev < 0)
+		err(1, "%s", node);
+	m->vm = IOCTL(m->dev, KVM_CREATE_VM, 0);
+	IOCTL(m->vm, KVM_SET_TSS_ADDR, 0xfffbd000);
+	IOCTL(m->vm, KVM_CREATE_IRQCHIP, 0);
+	add_memory(m);
+	m->vcpu = IOCTL(m->vm, KVM_CREATE_VCPU, 0);
+	m->run_size = IOCTL(m->dev, KVM_GET_VCPU_MMAP_SIZE, 0);
+	m->run = mmap(NULL, m->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
+	if (m->run == MAP_FAILED)
+		err(1, "mmap of the vCPU");
+	set_cpuid(m);
+	make_page_tables(m->mem);
+	make_tables(m->mem);
+	memcpy(m->mem + CODE, guest_start, guest_end - guest_start);
+	set_long_mode(m);
+}
+
+static void machine_close(struct machine *m)
+{
+	munmap(m->run, m->run_size);
+	close(m->vcpu);
+	close(m->vm);
+	close(m->dev);
+	munmap(m->mem, MEM_SIZE);
+}
+
+/* Instructions the routine takes for @n rounds, as the guest saw them. */
+static uint64_t run(struct machine *m, const char *routine, uint64_t n, uint64_t arg)
+{
+	struct kvm_regs r = {
+		.rip = CODE + (routine - guest_start), .rsp = STACK, .rflags = 2,
+		.rdi = n, .rsi = arg,
+	};
+
+	IOCTL(m->vcpu, KVM_SET_REGS, &r);
+	for (;;) {
+		if (ioctl(m->vcpu, KVM_RUN, 0) < 0)
+			err(1, "KVM_RUN");
+		if (m->run->exit_reason == KVM_EXIT_IO && m->run->io.port == PORT_DONE)
+			break;
+		if (m->run->exit_reason != KVM_EXIT_IO && m->run->exit_reason != KVM_EXIT_MMIO)
+			errx(1, "exit reason %u", m->run->exit_reason);
+	}
+	/* The port's exit is finished by the next KVM_RUN: let it be, and start elsewhere. */
+	m->run->immediate_exit = 1;
+	ioctl(m->vcpu, KVM_RUN, 0);
+	m->run->immediate_exit = 0;
+	IOCTL(m->vcpu, KVM_GET_REGS, &r);
+	return r.r13 - r.r12;
+}
+
+#define GUEST_ROW(name)	{ #name, bench_##name }
+
+extern const char bench_empty[], bench_cpuid[], bench_rdmsr[], bench_vmmcall[], bench_out_user[],
+		  bench_in_user[], bench_in_kernel[], bench_mmio_read[], bench_mmio_write[],
+		  bench_mmio_kernel[], bench_touch[], bench_deadline[], bench_self_ipi[];
+
+static const struct row {
+	const char *name, *routine;
+} rows[] = {
+	GUEST_ROW(cpuid), GUEST_ROW(rdmsr), GUEST_ROW(vmmcall), GUEST_ROW(out_user),
+	GUEST_ROW(in_user), GUEST_ROW(in_kernel), GUEST_ROW(mmio_read), GUEST_ROW(mmio_write),
+	GUEST_ROW(mmio_kernel), GUEST_ROW(touch), GUEST_ROW(deadline), GUEST_ROW(self_ipi),
+};
+
+#define ROUNDS	1000
+
+static uint64_t per_round(uint64_t total, uint64_t empty)
+{
+	return (total - empty + ROUNDS / 2) / ROUNDS;
+}
+
+static void guest_rows(const char *node)
+{
+	struct machine m;
+	uint64_t empty;
+	unsigned int i;
+
+	machine_open(&m, node);
+	run(&m, bench_empty, ROUNDS, 0);
+	empty = run(&m, bench_empty, ROUNDS, 0);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		/* Warm: but memory is touched for the first time only once. */
+		if (rows[i].routine != bench_touch)
+			run(&m, rows[i].routine, ROUNDS, FRESH);
+		printf("%s %lu\n", rows[i].name,
+		       per_round(run(&m, rows[i].routine, ROUNDS, FRESH), empty));
+	}
+	machine_close(&m);
+}
+
+#define VMS	20
+
+static void host_rows(const char *node)
+{
+	uint64_t t, create = 0, close_vm = 0, vcpu = 0, first = 0;
+	struct machine m;
+	int dev, vm, i;
+
+	dev = open(node, O_RDWR | O_CLOEXEC);
+	for (i = 0; i < VMS; i++) {
+		t = now();
+		vm = IOCTL(dev, KVM_CREATE_VM, 0);
+		create += now() - t;
+		t = now();
+		close(vm);
+		close_vm += now() - t;
+	}
+	for (i = 0; i < VMS; i++) {
+		vm = IOCTL(dev, KVM_CREATE_VM, 0);
+		IOCTL(vm, KVM_CREATE_IRQCHIP, 0);
+		t = now();
+		IOCTL(vm, KVM_CREATE_VCPU, 0);
+		vcpu += now() - t;
+		close(vm);
+	}
+	close(dev);
+	printf("create_vm %lu\nclose_vm %lu\ncreate_vcpu %lu\n", create / VMS, close_vm / VMS,
+	       vcpu / VMS);
+
+	machine_open(&m, node);
+	t = now();
+	run(&m, bench_empty, 1, 0);
+	first = now() - t;
+	machine_close(&m);
+	printf("first_entry %lu\n", first);
+}
+
+/* From exec to the mark that the guest's init writes. */
+static void boot_row(char **command)
+{
+	uint64_t t = now(), spent = 0;
+	int fd[2], status;
+	char buf[4096];
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe(fd))
+		err(1, "pipe");
+	pid = fork();
+	if (!pid) {
+		dup2(fd[1], 1);
+		close(fd[0]);
+		close(fd[1]);
+		execv(command[0], command);
+		err(1, "%s", command[0]);
+	}
+	close(fd[1]);
+	while ((n = read(fd[0], buf, sizeof(buf))) > 0)
+		if (!spent && memchr(buf, 0x1e, n))
+			spent = now() - t;
+	waitpid(pid, &status, 0);
+	if (!spent)
+		errx(1, "the guest did not come up");
+	printf("guest_boot %lu\n", spent);
+}
+
+int main(int argc, char **argv)
+{
+	const char *node = "/dev/kvm";
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 2 && !strcmp(argv[1], "--boot")) {
+		boot_row(argv + 2);
+		return 0;
+	}
+	if (argc == 3 && !strcmp(argv[1], "--dev"))
+		node = argv[2];
+	else if (argc != 1)
+		errx(2, "usage: vitro-bench [--dev NODE] | --boot COMMAND...");
+	guest_rows(node);
+	host_rows(node);
+	return 0;
+}
