@@ -40,6 +40,7 @@ typedef int8_t s8;
 typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
+typedef unsigned int u128 __attribute__((mode(TI)));
 
 #define __must_check		__attribute__((__warn_unused_result__))
 #define __always_unused		__attribute__((__unused__))
@@ -60,12 +61,12 @@ typedef int64_t s64;
 
 static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
 {
-	return (u64)(((unsigned __int128)a * b) >> shift);
+	return (u64)(((u128)a * b) >> shift);
 }
 
 static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 div)
 {
-	return (u64)(((unsigned __int128)a * b) / div);
+	return (u64)(((u128)a * b) / div);
 }
 
 static inline u64 div64_u64(u64 a, u64 b)

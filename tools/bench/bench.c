@@ -33,6 +33,8 @@
 #define FRESH		(32UL << 20)	/* memory that nobody has touched yet */
 #define PORT_DONE	0xf4
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 extern const char guest_start[], guest_end[], bench_handler[];
 
 struct machine {
@@ -222,7 +224,7 @@ static void guest_rows(const char *node)
 	machine_open(&m, node);
 	run(&m, bench_empty, ROUNDS, 0);
 	empty = run(&m, bench_empty, ROUNDS, 0);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		/* Warm: but memory is touched for the first time only once. */
 		if (rows[i].routine != bench_touch)
 			run(&m, rows[i].routine, ROUNDS, FRESH);
