@@ -18,7 +18,7 @@ void vcpu_kick(struct vcpu *v)
 	rcuwait_wake_up(&v->wait);
 
 	/* The mailbox was written before the mode is read; pairs with stay_in_guest(). */
-	smp_mb();
+	smp_mb();	/* with the barrier of stay_in_guest() */
 	if (cmpxchg(&v->mode, IN_GUEST, LEAVING_GUEST) != IN_GUEST)
 		return;
 	cpu = get_cpu();
@@ -47,7 +47,7 @@ void vm_request_all(struct vm *vm, enum request req, bool wait)
 			continue;
 		}
 		rcuwait_wake_up(&v->wait);
-		smp_mb();
+		smp_mb();	/* with the barrier of stay_in_guest() */
 		if (!all && READ_ONCE(v->mode) != OUTSIDE_GUEST)
 			cpumask_set_cpu(READ_ONCE(v->cpu), mask);
 	}

@@ -162,7 +162,7 @@ static bool stay_in_guest(struct vcpu *v)
 	if (dirty)
 		backend->flush(v, dirty);
 	local_irq_disable();
-	smp_store_mb(v->mode, IN_GUEST);
+	smp_store_mb(v->mode, IN_GUEST);	/* pairs with vcpu_kick() */
 	if (unlikely(READ_ONCE(v->mailbox.requests) || xfer_to_guest_mode_work_pending())) {
 		WRITE_ONCE(v->mode, OUTSIDE_GUEST);
 		local_irq_enable();

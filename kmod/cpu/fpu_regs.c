@@ -29,28 +29,60 @@ static void regs_end(void)
 #define CASES_16(op) \
 	CASES_8(op); op(8); op(9); op(10); op(11); op(12); op(13); op(14); op(15)
 
-#define GET_XMM(i) case i: asm volatile("movdqu %%xmm" #i ", %0" : "=m" (*(u8 (*)[16])val)); break
-#define SET_XMM(i) case i: asm volatile("movdqu %0, %%xmm" #i : : "m" (*(const u8 (*)[16])val)); break
-/* A 128-bit VEX move clears the rest of the register. */
-#define SET_VXMM(i) \
-	case i: asm volatile("vmovdqu %0, %%xmm" #i : : "m" (*(const u8 (*)[16])val)); break
-#define GET_YMM(i) \
-	case i: asm volatile("vmovdqu %%ymm" #i ", %0" : "=m" (*(u8 (*)[32])val)); break
-#define SET_YMM(i) \
-	case i: asm volatile("vmovdqu %0, %%ymm" #i : : "m" (*(const u8 (*)[32])val)); break
-#define GET_MMX(i) case i: asm volatile("movq %%mm" #i ", %0" : "=m" (*val)); break
-#define SET_MMX(i) case i: asm volatile("movq %0, %%mm" #i : : "m" (val)); break
+#define LOAD(insn, reg, i)					\
+	case i:							\
+		asm volatile(insn " %0, %%" reg #i : : "m" (*val));	\
+		break
+#define STORE(insn, reg, i)					\
+	case i:							\
+		asm volatile(insn " %%" reg #i ", %0" : "=m" (*val));	\
+		break
+
+#define LOAD_XMM(i)	LOAD("movdqu", "xmm", i)
+#define LOAD_VXMM(i)	LOAD("vmovdqu", "xmm", i)	/* VEX: clears the rest of the register */
+#define LOAD_YMM(i)	LOAD("vmovdqu", "ymm", i)
+#define LOAD_MMX(i)	LOAD("movq", "mm", i)
+#define STORE_XMM(i)	STORE("movdqu", "xmm", i)
+#define STORE_YMM(i)	STORE("vmovdqu", "ymm", i)
+#define STORE_MMX(i)	STORE("movq", "mm", i)
+
+struct vec16 { u8 byte[16]; };
+struct vec32 { u8 byte[32]; };
+
+static void get_xmm(unsigned int n, struct vec16 *val)
+{
+	switch (n) { CASES_16(STORE_XMM); }
+}
+
+static void get_ymm(unsigned int n, struct vec32 *val)
+{
+	switch (n) { CASES_16(STORE_YMM); }
+}
+
+static void set_xmm(unsigned int n, const struct vec16 *val)
+{
+	switch (n) { CASES_16(LOAD_XMM); }
+}
+
+static void set_xmm_zero_upper(unsigned int n, const struct vec16 *val)
+{
+	switch (n) { CASES_16(LOAD_VXMM); }
+}
+
+static void set_ymm(unsigned int n, const struct vec32 *val)
+{
+	switch (n) { CASES_16(LOAD_YMM); }
+}
 
 bool fpu_get_vec(unsigned int n, void *val, unsigned int size)
 {
 	if (n > 15 || size > 32 || (size == 32 && !boot_cpu_has(X86_FEATURE_AVX)))
 		return false;
 	regs_begin();
-	if (size == 32) {
-		switch (n) { CASES_16(GET_YMM); }
-	} else {
-		switch (n) { CASES_16(GET_XMM); }
-	}
+	if (size == 32)
+		get_ymm(n, val);
+	else
+		get_xmm(n, val);
 	regs_end();
 	return true;
 }
@@ -61,13 +93,12 @@ bool fpu_set_vec(unsigned int n, const void *val, unsigned int size, bool zero_u
 	    ((size == 32 || zero_upper) && !boot_cpu_has(X86_FEATURE_AVX)))
 		return false;
 	regs_begin();
-	if (size == 32) {
-		switch (n) { CASES_16(SET_YMM); }
-	} else if (zero_upper) {
-		switch (n) { CASES_16(SET_VXMM); }
-	} else {
-		switch (n) { CASES_16(SET_XMM); }
-	}
+	if (size == 32)
+		set_ymm(n, val);
+	else if (zero_upper)
+		set_xmm_zero_upper(n, val);
+	else
+		set_xmm(n, val);
 	regs_end();
 	return true;
 }
@@ -75,13 +106,15 @@ bool fpu_set_vec(unsigned int n, const void *val, unsigned int size, bool zero_u
 void fpu_get_mmx(unsigned int n, u64 *val)
 {
 	regs_begin();
-	switch (n & 7) { CASES_8(GET_MMX); }
+	switch (n & 7) { CASES_8(STORE_MMX); }
 	regs_end();
 }
 
-void fpu_set_mmx(unsigned int n, u64 val)
+void fpu_set_mmx(unsigned int n, u64 value)
 {
+	const u64 *val = &value;
+
 	regs_begin();
-	switch (n & 7) { CASES_8(SET_MMX); }
+	switch (n & 7) { CASES_8(LOAD_MMX); }
 	regs_end();
 }

@@ -14,6 +14,6 @@
 bool fpu_get_vec(unsigned int n, void *val, unsigned int size);
 bool fpu_set_vec(unsigned int n, const void *val, unsigned int size, bool zero_upper);
 void fpu_get_mmx(unsigned int n, u64 *val);
-void fpu_set_mmx(unsigned int n, u64 val);
+void fpu_set_mmx(unsigned int n, u64 value);
 
 #endif

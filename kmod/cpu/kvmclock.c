@@ -109,13 +109,13 @@ static void write_page(struct vcpu *v, u8 set_flags)
 	page.flags = (page.flags & PVCLOCK_STOPPED) | set_flags;
 	if (mem_write(v->vm, gpa, &page.version, sizeof(page.version)))
 		return;
-	smp_wmb();
+	smp_wmb();	/* the guest sees the version change first, and last */
 
 	pvclock_fill(&page, tsc + v->tsc_offset, vm_clock_at(v->vm, tsc, now),
 		     (u64)host_caps.tsc_khz * 1000, host_caps.tsc_stable);
 	if (mem_write(v->vm, gpa, &page, sizeof(page)))
 		return;
-	smp_wmb();
+	smp_wmb();	/* the guest sees the version change first, and last */
 	page.version = ++v->clock_version;
 	if (mem_write(v->vm, gpa, &page.version, sizeof(page.version)))
 		return;
@@ -157,7 +157,7 @@ int kvmclock_write_wall(struct vcpu *v, u64 val)
 	wall = pvclock_wall_at(ktime_get_real_ns() - vm_clock_at(v->vm, tsc, now), version);
 	if (mem_write(v->vm, val, &wall, sizeof(wall)))
 		return 0;
-	smp_wmb();
+	smp_wmb();	/* the guest sees the version change first, and last */
 	version++;
 	if (mem_write(v->vm, val, &version, sizeof(version)))
 		return 0;

@@ -60,6 +60,7 @@ struct memslot *slots_find(struct vm *vm, u64 gfn);
 static inline struct memslot *slots_find_cached(struct vm *vm, struct slots *slots,
 						struct slot_cache *c, u64 gfn)
 {
+	/* Pairs with the release in slots.c: the tree is at least as new. */
 	unsigned long generation = smp_load_acquire(&slots->generation);
 	struct memslot *slot = c->slot;
 
