@@ -133,8 +133,8 @@ static bool has_reserved(const struct walk *w, int level, bool leaf, u64 e)
 		rsvd |= reserved_large(w, level);
 	else if (level > 3)
 		rsvd |= PTE_PS;
-	else if (is_pdpte(w, level))
-		rsvd = GENMASK_ULL(63, w->in->maxphyaddr) | GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1);
+	else if (is_pdpte(w, level))	/* bits 5 to 8: CPUs differ, some set A there */
+		rsvd = GENMASK_ULL(63, w->in->maxphyaddr) | GENMASK_ULL(2, 1);
 	return e & rsvd;
 }
 
