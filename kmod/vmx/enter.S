@@ -11,7 +11,9 @@
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include <asm/bitsperlong.h>
+#include <asm/ibt.h>
 #include <asm/nospec-branch.h>
+#include <asm/unwind_hints.h>
 
 /* regs.gpr is indexed by instruction encoding (enum reg_gpr); RSP is in the VMCS. */
 #define GPR(n)	((n) * 8)
@@ -66,6 +68,7 @@ SYM_FUNC_START(vmx_vmenter)
 
 	CLEAR_CPU_BUFFERS
 
+	UNWIND_HINT_SAVE
 	jnc	.Lvmlaunch
 .Lvmresume:
 	vmresume
@@ -82,7 +85,9 @@ SYM_FUNC_START(vmx_vmenter)
 	_ASM_EXTABLE(.Lvmlaunch, .Lrefused)
 
 SYM_INNER_LABEL(vmx_vmexit, SYM_L_GLOBAL)
-	ANNOTATE_NOENDBR
+	/* The stack is that of the entry. */
+	UNWIND_HINT_RESTORE
+	ENDBR
 	push	%rax
 	mov	8(%rsp), %rax
 	pop	GPR(RAX)(%rax)

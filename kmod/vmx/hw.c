@@ -220,10 +220,6 @@ int vmx_cpu_on(void)
 		cr4_clear_bits(X86_CR4_VMXE);
 		return r;
 	}
-	/* Nothing of an earlier run is trusted. */
-	asm volatile("invept %[desc], %[type]"
-		     : : [desc] "m" (*(u64 (*)[2])(u64 [2]){}),
-			 [type] "r" ((u64)VMX_EPT_EXTENT_GLOBAL) : "cc", "memory");
 	return 0;
 }
 

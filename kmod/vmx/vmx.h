@@ -11,6 +11,7 @@
 #include <linux/list.h>
 #include <linux/percpu-defs.h>
 #include <asm/asm.h>
+#include <asm/processor-flags.h>
 #include <asm/trapnr.h>
 #include <asm/vmx.h>
 
@@ -19,6 +20,11 @@
 
 /* MSRs that a guest has in the CPU while it is loaded: no SYSCALL happens meanwhile. */
 #define NR_LOADED_MSRS	5
+
+/* Bits of the control registers that a guest may change by itself. */
+#define CR0_GUEST	((u64)(X86_CR0_TS | X86_CR0_MP))
+#define CR4_GUEST	((u64)(X86_CR4_VME | X86_CR4_PVI | X86_CR4_TSD | X86_CR4_DE | X86_CR4_PGE | \
+			       X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT))
 
 /* A VMCS as memory: the rest of the page is the CPU's own business. */
 struct vmcs {
@@ -56,7 +62,8 @@ struct vmx_vcpu {
 	u32 reason;		/* VM_EXIT_REASON; instruction error if .refused */
 	bool refused;		/* VMLAUNCH or VMRESUME did not even try */
 	u32 intr_info;		/* VM_EXIT_INTR_INFO of an exception or NMI */
-	u32 idt_info;		/* its delivery was cut off; else 0 */
+	u32 idt_info;		/* an event's delivery was cut off; 0 once it is taken up */
+	bool cut_off;		/* so it was */
 	u32 entry_info;		/* an event to inject; 0 once it is in */
 	u32 entry_error;
 	bool nmi_masked;
