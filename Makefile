@@ -62,17 +62,20 @@ $(selftests): build/bin/%: build/obj/%.o $(lib_objects)
 
 build/bin/%:
 	@mkdir -p $(@D)
-	$(CC) -static $(LDFLAGS) -o $@ $^ -lpthread
+	@echo "  LD $@" >&2
+	@$(CC) -static $(LDFLAGS) -o $@ $^ -lpthread
 
 $(selftests:build/bin/%=build/obj/%.o) $(lib_objects): | build/linux-source
 
 build/obj/%.o: %.c | build/compiler
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARNINGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+	@echo "  CC $@" >&2
+	@$(CC) $(CFLAGS) $(WARNINGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
 build/obj/%.o: %.S | build/compiler
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+	@echo "  AS $@" >&2
+	@$(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
 build/compiler:
 	@mkdir -p $(@D)
@@ -95,7 +98,7 @@ run: module build/bin/vitro-vmm		## boot Debian's kernel as a guest; CMD="..." r
 test: module programs			## every suite; ends with "N passed, N failed"
 	@tools/testbed/run-tests
 
-bench: module build/bin/vitro-bench	## costs beside stock kvm's
+bench: module build/bin/vitro-bench build/bin/vitro-vmm	## costs beside stock kvm's
 	@tools/bench/run
 
 lint:					## checkpatch, sparse, layers, shell scripts
