@@ -242,14 +242,12 @@ static int run_loop(struct vcpu *v)
 				return r;
 		}
 		if (unlikely(v->mp_state != KVM_MP_STATE_RUNNABLE)) {
-			if (!vcpu_runnable(v)) {
+			if (!vcpu_has_event(v)) {
 				r = sleep_halted(v);
 				if (r)
 					return r;
-				continue;
+				continue;	/* it may have been a request alone */
 			}
-			if (v->mp_state != KVM_MP_STATE_HALTED)
-				continue;	/* INIT, SIPI: serve_requests() */
 			v->mp_state = KVM_MP_STATE_RUNNABLE;
 		}
 		if (unlikely(v->events.triple_fault)) {

@@ -240,21 +240,20 @@ int vcpu_create(struct vm *vm, u32 id, struct vcpu **out)
 	return 0;
 }
 
-bool vcpu_runnable(struct vcpu *v)
+bool vcpu_has_event(struct vcpu *v)
 {
-	const struct mailbox *box = &v->mailbox;
-
-	if (READ_ONCE(box->requests))
-		return true;
-	if (v->mp_state == KVM_MP_STATE_RUNNABLE)
-		return true;
 	if (v->mp_state != KVM_MP_STATE_HALTED)
-		return false;
+		return v->mp_state == KVM_MP_STATE_RUNNABLE;
 	if (v->events.exception_pending || v->events.again.type != EVENT_NONE)
 		return true;
 	if (v->events.nmi_pending && !backend->nmi_blocked(v))
 		return true;
 	return (v->regs.rflags & X86_EFLAGS_IF) && irq_pending(v);
+}
+
+bool vcpu_runnable(struct vcpu *v)
+{
+	return READ_ONCE(v->mailbox.requests) || vcpu_has_event(v);
 }
 
 void vcpu_accept_init_sipi(struct vcpu *v)

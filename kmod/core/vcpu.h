@@ -178,7 +178,9 @@ void vm_request_all(struct vm *vm, enum request req, bool wait);
 /* Flush the TLBs of all vCPUs; on return no stale translation can be used. */
 void vm_flush_tlbs(struct vm *vm);
 
-/* Is there anything a halted vCPU must wake for? Its own thread. */
+/* Its own thread. Can it enter the guest: does it run, or has HLT come to its end? */
+bool vcpu_has_event(struct vcpu *v);
+/* The same, or a request waits: no time to sleep. */
 bool vcpu_runnable(struct vcpu *v);
 /* Take INIT and SIPI out of the mailbox (KVM_GET_MP_STATE, KVM_RUN). Loaded. */
 void vcpu_accept_init_sipi(struct vcpu *v);

@@ -578,10 +578,11 @@ int irqchip_set_chip(struct vm *vm, const struct kvm_irqchip *state)
 	unsigned int n = 0;
 	unsigned long flags;
 	bool output;
-	int r = 0;
+	int r = 0, idx;
 
 	if (!chip)
 		return -ENXIO;
+	idx = srcu_read_lock(&vm->srcu);	/* the routes are looked at */
 	raw_spin_lock_irqsave(&chip->lock, flags);
 	switch (state->chip_id) {
 	case KVM_IRQCHIP_PIC_MASTER:
@@ -602,5 +603,6 @@ int irqchip_set_chip(struct vm *vm, const struct kvm_irqchip *state)
 	ioapic_send(chip, n, msg, from);
 	if (output)
 		kick_pic_listener(vm);
+	srcu_read_unlock(&vm->srcu, idx);
 	return r;
 }

@@ -166,7 +166,7 @@ static const struct {
 	u32 val;
 } everything[] = {
 	{ 1, 0, LEAF_EDX, 0x0f8bfbff },
-	{ 1, 0, LEAF_ECX, 0xf7fa3203 },
+	{ 1, 0, LEAF_ECX, 0xf6fa3203 },
 	{ 7, 0, LEAF_EBX, 0xfdbf27eb },
 	{ 7, 0, LEAF_ECX, 0x1a415f46 },
 	{ 7, 0, LEAF_EDX, 0xac80451c },

@@ -445,7 +445,7 @@ static void walk_pae(struct kunit *test)
 	static const struct rsvd_case cases[] = {
 		{ 0x60, 1, W, true },
 		{ 0x60, 1, U, true },
-		{ 0x60, 1, A, true },
+		{ 0x60, 1, A, false },
 		{ 0x60, 1, NX, true },
 		{ 0x60, 1, BIT_ULL(40), true },
 		{ 0x60, 1, BIT_ULL(9), false },
