@@ -12,6 +12,7 @@
 #include <err.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#define MEM_SIZE	(64UL << 20)
+#define MEM_SIZE	(96UL << 20)
 #define CODE		0x100000UL
 #define STACK		0x200000UL
 #define PML4		0x10000UL
@@ -30,18 +31,32 @@
 #define PD		0x12000UL	/* four of them: 4 GiB */
 #define GDT		0x20000UL
 #define IDT		0x21000UL
-#define FRESH		(32UL << 20)	/* memory that nobody has touched yet */
+#define FRESH		(32UL << 20)	/* the host has these pages, the guest's tables do not */
+#define FRESHER		(64UL << 20)	/* nobody has these */
 #define PORT_DONE	0xf4
+
+/* As in guest.S. */
+#define VECTOR_IPI	0x40
+#define VECTOR_TIMER	0x41
+
+/*
+ * The host's own timer interrupt comes every few million instructions. Batches are
+ * short enough for most of them to have none, and the cheapest batch is the figure.
+ */
+#define ROUNDS		256
+#define BATCHES		16
+#define MACHINES	16
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-extern const char guest_start[], guest_end[], bench_handler[];
+extern const char guest_start[], guest_end[], bench_ipi_handler[], bench_timer_handler[];
 
 struct machine {
 	int dev, vm, vcpu;
 	char *mem;
 	struct kvm_run *run;
 	size_t run_size;
+	uint64_t create_vcpu;	/* what it cost */
 };
 
 static long xioctl(int fd, unsigned long cmd, unsigned long arg, const char *what)
@@ -74,16 +89,22 @@ static void make_page_tables(char *mem)
 		pd[i] = ((uint64_t)i << 21) | 0x83;
 }
 
+static void set_gate(uint64_t *idt, unsigned int vector, const char *handler)
+{
+	uint64_t at = CODE + (handler - guest_start);
+
+	idt[vector * 2] = (at & 0xffff) | 8 << 16 | 0x8eULL << 40 | (at >> 16 & 0xffff) << 48;
+	idt[vector * 2 + 1] = at >> 32;
+}
+
 static void make_tables(char *mem)
 {
 	uint64_t *gdt = (void *)(mem + GDT), *idt = (void *)(mem + IDT);
-	uint64_t handler = CODE + (bench_handler - guest_start);
 
 	gdt[1] = 0x00af9b000000ffffULL;	/* 64-bit code */
 	gdt[2] = 0x00cf93000000ffffULL;	/* data */
-	idt[0x40 * 2] = (handler & 0xffff) | 8 << 16 | 0x8eULL << 40 |
-			(handler >> 16 & 0xffff) << 48;
-	idt[0x40 * 2 + 1] = handler >> 32;
+	set_gate(idt, VECTOR_IPI, bench_ipi_handler);
+	set_gate(idt, VECTOR_TIMER, bench_timer_handler);
 }
 
 static void set_seg(struct kvm_segment *s, unsigned int selector, unsigned int type, int l)
@@ -134,13 +155,15 @@ static void add_memory(struct machine *m)
 	if (m->mem == MAP_FAILED)
 		err(1, "mmap");
 	madvise(m->mem, MEM_SIZE, MADV_NOHUGEPAGE);
-	memset(m->mem, 0, MEM_SIZE);	/* the host has the pages; the guest's tables do not */
+	memset(m->mem, 0, FRESHER);
 	r.userspace_addr = (unsigned long)m->mem;
 	IOCTL(m->vm, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
 static void machine_open(struct machine *m, const char *node)
 {
+	uint64_t t;
+
 	m->dev = open(node, O_RDWR | O_CLOEXEC);
 	if (m->dev < 0)
 		err(1, "%s", node);
@@ -148,7 +171,9 @@ static void machine_open(struct machine *m, const char *node)
 	IOCTL(m->vm, KVM_SET_TSS_ADDR, 0xfffbd000);
 	IOCTL(m->vm, KVM_CREATE_IRQCHIP, 0);
 	add_memory(m);
+	t = now();
 	m->vcpu = IOCTL(m->vm, KVM_CREATE_VCPU, 0);
+	m->create_vcpu = now() - t;
 	m->run_size = IOCTL(m->dev, KVM_GET_VCPU_MMAP_SIZE, 0);
 	m->run = mmap(NULL, m->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
 	if (m->run == MAP_FAILED)
@@ -169,8 +194,13 @@ static void machine_close(struct machine *m)
 	munmap(m->mem, MEM_SIZE);
 }
 
-/* Instructions the routine takes for @n rounds, as the guest saw them. */
-static uint64_t run(struct machine *m, const char *routine, uint64_t n, uint64_t arg)
+static void enter(struct machine *m)
+{
+	if (ioctl(m->vcpu, KVM_RUN, 0) < 0)
+		err(1, "KVM_RUN");
+}
+
+static void set_start(struct machine *m, const char *routine, uint64_t n, uint64_t arg)
 {
 	struct kvm_regs r = {
 		.rip = CODE + (routine - guest_start), .rsp = STACK, .rflags = 2,
@@ -178,9 +208,16 @@ static uint64_t run(struct machine *m, const char *routine, uint64_t n, uint64_t
 	};
 
 	IOCTL(m->vcpu, KVM_SET_REGS, &r);
+}
+
+/* Run @n rounds of @routine, through all its exits; the registers it left. */
+static struct kvm_regs run(struct machine *m, const char *routine, uint64_t n, uint64_t arg)
+{
+	struct kvm_regs r;
+
+	set_start(m, routine, n, arg);
 	for (;;) {
-		if (ioctl(m->vcpu, KVM_RUN, 0) < 0)
-			err(1, "KVM_RUN");
+		enter(m);
 		if (m->run->exit_reason == KVM_EXIT_IO && m->run->io.port == PORT_DONE)
 			break;
 		if (m->run->exit_reason != KVM_EXIT_IO && m->run->exit_reason != KVM_EXIT_MMIO)
@@ -191,84 +228,138 @@ static uint64_t run(struct machine *m, const char *routine, uint64_t n, uint64_t
 	ioctl(m->vcpu, KVM_RUN, 0);
 	m->run->immediate_exit = 0;
 	IOCTL(m->vcpu, KVM_GET_REGS, &r);
-	return r.r13 - r.r12;
+	return r;
 }
 
-#define GUEST_ROW(name)	{ #name, bench_##name }
-
-extern const char bench_empty[], bench_cpuid[], bench_rdmsr[], bench_vmmcall[], bench_out_user[],
-		  bench_in_user[], bench_in_kernel[], bench_mmio_read[], bench_mmio_write[],
-		  bench_mmio_kernel[], bench_touch[], bench_deadline[], bench_self_ipi[];
+#define GUEST_CODE(name)	extern const char bench_##name[]
+GUEST_CODE(empty);
+GUEST_CODE(cpuid);
+GUEST_CODE(rdmsr);
+GUEST_CODE(vmmcall);
+GUEST_CODE(out_user);
+GUEST_CODE(in_user);
+GUEST_CODE(in_kernel);
+GUEST_CODE(mmio_read);
+GUEST_CODE(mmio_write);
+GUEST_CODE(mmio_kernel);
+GUEST_CODE(touch);
+GUEST_CODE(deadline);
+GUEST_CODE(self_ipi);
+GUEST_CODE(hlt_wake);
 
 static const struct row {
 	const char *name, *routine;
+	uint64_t fresh;		/* pages from here on, each used only once */
+	bool interrupts;	/* one a round */
 } rows[] = {
-	GUEST_ROW(cpuid), GUEST_ROW(rdmsr), GUEST_ROW(vmmcall), GUEST_ROW(out_user),
-	GUEST_ROW(in_user), GUEST_ROW(in_kernel), GUEST_ROW(mmio_read), GUEST_ROW(mmio_write),
-	GUEST_ROW(mmio_kernel), GUEST_ROW(touch), GUEST_ROW(deadline), GUEST_ROW(self_ipi),
+	{ "cpuid", bench_cpuid },
+	{ "rdmsr", bench_rdmsr },
+	{ "vmmcall", bench_vmmcall },
+	{ "out_user", bench_out_user },
+	{ "in_user", bench_in_user },
+	{ "in_kernel", bench_in_kernel },
+	{ "mmio_read", bench_mmio_read },
+	{ "mmio_write", bench_mmio_write },
+	{ "mmio_kernel", bench_mmio_kernel },
+	{ "touch", bench_touch, .fresh = FRESH },
+	{ "touch_host", bench_touch, .fresh = FRESHER },
+	{ "deadline", bench_deadline },
+	{ "self_ipi", bench_self_ipi, .interrupts = true },
+	{ "hlt_wake", bench_hlt_wake, .interrupts = true },
 };
 
-#define ROUNDS	1000
-
-static uint64_t per_round(uint64_t total, uint64_t empty)
+/* The cheapest batch of a row. The first of all only warms up, as the guest's pages can. */
+static uint64_t cheapest(struct machine *m, const struct row *row)
 {
-	return (total - empty + ROUNDS / 2) / ROUNDS;
+	uint64_t best = UINT64_MAX, arg = row->fresh;
+	struct kvm_regs r;
+	int i;
+
+	for (i = 0; i < BATCHES; i++) {
+		r = run(m, row->routine, ROUNDS, arg);
+		if (r.r15 != (row->interrupts ? ROUNDS : 0))
+			errx(1, "%s: %llu interrupts in %u rounds", row->name, r.r15, ROUNDS);
+		if (i && r.r13 - r.r12 < best)
+			best = r.r13 - r.r12;
+		if (row->fresh)
+			arg = r.rsi;
+	}
+	return best;
 }
 
 static void guest_rows(const char *node)
 {
+	static const struct row none = { "empty", bench_empty };
 	struct machine m;
 	uint64_t empty;
 	unsigned int i;
 
 	machine_open(&m, node);
-	run(&m, bench_empty, ROUNDS, 0);
-	empty = run(&m, bench_empty, ROUNDS, 0);
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		/* Warm: but memory is touched for the first time only once. */
-		if (rows[i].routine != bench_touch)
-			run(&m, rows[i].routine, ROUNDS, FRESH);
+	empty = cheapest(&m, &none);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		printf("%s %lu\n", rows[i].name,
-		       per_round(run(&m, rows[i].routine, ROUNDS, FRESH), empty));
-	}
+		       (cheapest(&m, &rows[i]) - empty + ROUNDS / 2) / ROUNDS);
 	machine_close(&m);
 }
 
-#define VMS	20
-
-static void host_rows(const char *node)
+static int ascending(const void *a, const void *b)
 {
-	uint64_t t, create = 0, close_vm = 0, vcpu = 0, first = 0;
-	struct machine m;
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void print_median(const char *name, uint64_t *v)
+{
+	qsort(v, MACHINES, sizeof(*v), ascending);
+	printf("%s %lu\n", name, v[MACHINES / 2]);
+}
+
+/* A VM with nothing in it: its waits count, for user space waits with it. */
+static void vm_rows(const char *node)
+{
+	uint64_t t, create[MACHINES], destroy[MACHINES];
 	int dev, vm, i;
 
 	dev = open(node, O_RDWR | O_CLOEXEC);
-	for (i = 0; i < VMS; i++) {
+	for (i = 0; i < MACHINES; i++) {
 		t = now();
 		vm = IOCTL(dev, KVM_CREATE_VM, 0);
-		create += now() - t;
+		create[i] = now() - t;
 		t = now();
 		close(vm);
-		close_vm += now() - t;
-	}
-	for (i = 0; i < VMS; i++) {
-		vm = IOCTL(dev, KVM_CREATE_VM, 0);
-		IOCTL(vm, KVM_CREATE_IRQCHIP, 0);
-		t = now();
-		IOCTL(vm, KVM_CREATE_VCPU, 0);
-		vcpu += now() - t;
-		close(vm);
+		destroy[i] = now() - t;
 	}
 	close(dev);
-	printf("create_vm %lu\nclose_vm %lu\ncreate_vcpu %lu\n", create / VMS, close_vm / VMS,
-	       vcpu / VMS);
+	print_median("create_vm", create);
+	print_median("close_vm", destroy);
+}
 
-	machine_open(&m, node);
-	t = now();
-	run(&m, bench_empty, 1, 0);
-	first = now() - t;
-	machine_close(&m);
-	printf("first_entry %lu\n", first);
+/* A VM with devices, memory, and a vCPU that has run. */
+static void vcpu_rows(const char *node)
+{
+	uint64_t t, create[MACHINES], first[MACHINES], destroy[MACHINES];
+	struct machine m;
+	int i;
+
+	for (i = 0; i < MACHINES; i++) {
+		machine_open(&m, node);
+		create[i] = m.create_vcpu;
+		set_start(&m, bench_empty, 1, 0);
+		t = now();
+		enter(&m);
+		first[i] = now() - t;
+		munmap(m.run, m.run_size);
+		t = now();
+		close(m.vcpu);
+		close(m.vm);
+		destroy[i] = now() - t;
+		close(m.dev);
+		munmap(m.mem, MEM_SIZE);
+	}
+	print_median("create_vcpu", create);
+	print_median("first_entry", first);
+	print_median("close_used_vm", destroy);
 }
 
 /* From exec to the mark that the guest's init writes. */
@@ -314,6 +405,7 @@ int main(int argc, char **argv)
 	else if (argc != 1)
 		errx(2, "usage: vitro-bench [--dev NODE] | --boot COMMAND...");
 	guest_rows(node);
-	host_rows(node);
+	vm_rows(node);
+	vcpu_rows(node);
 	return 0;
 }
