@@ -91,33 +91,33 @@ ANY(in8_immediate, "inb $0xe5, %al", "in1 e5 =11223381");
 ONLY64(in32_clears_the_upper_half, "inl %dx, %eax; shr $32, %rax", "in4 e0 =0");
 ONLY64(in16_keeps_the_upper_half, "inw %dx, %ax; shr $32, %rax", "in2 e0 =8899aabb");
 ANY(in_and_out, "inb %dx, %al; outb %al, %dx; inb %dx, %al; outb %al, %dx",
-    "in1 e0 out1 e0=81 in1 e0 out1 e0=82 =11223382");
+	"in1 e0 out1 e0=81 in1 e0 out1 e0=82 =11223382");
 
 ANY(outsb, "outsb %ds:(%esi), (%dx); mov %esi, %eax", "out1 e0=40 =2001");
 ANY(outsw, "outsw %ds:(%esi), (%dx); mov %esi, %eax", "out2 e0=4140 =2002");
 ANY(outsl, "outsl %ds:(%esi), (%dx); mov %esi, %eax", "out4 e0=43424140 =2004");
 ANY(rep_outsb, "rep outsb %ds:(%esi), (%dx); lea (%ecx, %esi), %eax",
-    "out1 e0=40 out1 e0=41 out1 e0=42 =2003");
+	"out1 e0=40 out1 e0=41 out1 e0=42 =2003");
 ANY(rep_outsl, "rep outsl %ds:(%esi), (%dx); lea (%ecx, %esi), %eax",
-    "out4 e0=43424140 out4 e0=47464544 out4 e0=4b4a4948 =200c");
+	"out4 e0=43424140 out4 e0=47464544 out4 e0=4b4a4948 =200c");
 ANY(rep_outsb_none, "xor %ecx, %ecx; rep outsb %ds:(%esi), (%dx); mov %esi, %eax", "=2000");
 ANY(rep_outsw_backwards,
-    "add $4, %esi; std; rep outsw %ds:(%esi), (%dx); cld; mov %esi, %eax",
-    "out2 e0=4544 out2 e0=4342 out2 e0=4140 =1ffe");
+	"add $4, %esi; std; rep outsw %ds:(%esi), (%dx); cld; mov %esi, %eax",
+	"out2 e0=4544 out2 e0=4342 out2 e0=4140 =1ffe");
 ANY(outsb_of_a_segment, "mov $0x10, %esi; outsb %fs:(%esi), (%dx)", "out1 e0=50 =11223344");
 ANY(insb, "insb (%dx), %es:(%edi); mov -1(%edi), %eax", "in1 e0 =81");
 ANY(insw, "insw (%dx), %es:(%edi); mov -2(%edi), %eax", "in2 e0 =8281");
 ANY(insl, "insl (%dx), %es:(%edi); mov -4(%edi), %eax", "in4 e0 =84838281");
 ANY(rep_insb, "rep insb (%dx), %es:(%edi); mov 0x2800 - 0x2803(%edi), %eax",
-    "in1 e0 in1 e0 in1 e0 =838281");
+	"in1 e0 in1 e0 in1 e0 =838281");
 ANY(rep_insw, "rep insw (%dx), %es:(%edi); mov -4(%edi), %eax", "in2 e0 in2 e0 in2 e0 =86858483");
 ANY(rep_insb_backwards,
-    "add $2, %edi; std; rep insb (%dx), %es:(%edi); cld; mov 1(%edi), %eax",
-    "in1 e0 in1 e0 in1 e0 =818283");
+	"add $2, %edi; std; rep insb (%dx), %es:(%edi); cld; mov 1(%edi), %eax",
+	"in1 e0 in1 e0 in1 e0 =818283");
 ANY(rep_insb_counts, "rep insb (%dx), %es:(%edi); lea (%edi, %ecx), %eax",
-    "in1 e0 in1 e0 in1 e0 =2803");
+	"in1 e0 in1 e0 in1 e0 =2803");
 ONLY16(rep_outsb_16_bit_count, "mov $0x10002, %ecx; rep outsb %ds:(%si), (%dx); mov %ecx, %eax",
-       "out1 e0=40 out1 e0=41 =10000");
+	"out1 e0=40 out1 e0=41 =10000");
 
 /* --- MOV and memory that is not there --- */
 
@@ -144,27 +144,27 @@ ONLY64(load16_keeps_the_upper_half, "movw (%rbx), %ax; shr $32, %rax", "r2 a0000
 ONLY64(store64, "movq %rax, 0x10(%rbx)", "w8 a0010=8899aabb11223344 =11223344");
 ONLY64(store64_immediate, "movq $-2, (%rbx)", "w8 a0000=fffffffffffffffe =11223344");
 ONLY64(r8_to_r15, "mov %rbx, %r13; mov %eax, %r9d; mov $1, %r12d; movl %r9d, 4(%r13, %r12, 8)",
-       "w4 a000c=11223344 =11223344");
+	"w4 a000c=11223344 =11223344");
 ONLY64(new_byte_registers, "mov $0x77, %edi; movb %dil, (%rbx); movb 1(%rbx), %sil; movzbl %sil, %eax",
-       "w1 a0000=77 r1 a0001 =2");
+	"w1 a0000=77 r1 a0001 =2");
 ONLY64(load_by_moffs, "movabs 0xa0010, %al; movabs 0xa0020, %eax", "r1 a0010 r4 a0020 =24232221");
 ONLY64(store_by_moffs, "movabs %eax, 0xa0010; movabs %rax, 0xa0020",
-       "w4 a0010=11223344 w8 a0020=8899aabb11223344 =11223344");
+	"w4 a0010=11223344 w8 a0020=8899aabb11223344 =11223344");
 ONLY32(load_by_moffs_32, "movl 0xa0010, %eax", "r4 a0010 =14131211");
 ONLY64(rip_relative, "movl 0xa0010 - 0x1006(%rip), %eax", "r4 a0010 =14131211");
 ONLY64(rip_relative_with_immediate, "addl $0x11223344, 0xa0010 - 0x100a(%rip)",
-       "r4 a0010 w4 a0010=25354555 =11223344");
+	"r4 a0010 w4 a0010=25354555 =11223344");
 ONLY16(load16_16_bit_addressing, "mov $0x10, %bx; mov $4, %si; movw %gs:2(%bx, %si), %ax",
-       "r2 a0016 =11221817");
+	"r2 a0016 =11221817");
 
 /* --- two pieces: across a page, across the end of memory --- */
 
 ANY(load_across_pages, "movl 0xffe(%ebx), %eax", "r2 a0ffe r2 a1000 =20100ff");
 ANY(store_across_pages, "movl %eax, 0xfff(%ebx)", "w1 a0fff=44 w3 a1000=112233 =11223344");
 ANY(load_across_the_end_of_memory, "movl $0x77665544, -4(%ebx); movl -2(%ebx), %eax",
-    "r2 a0000 =2017766");
+	"r2 a0000 =2017766");
 ANY(store_across_the_end_of_memory, "movl %eax, -2(%ebx); movzwl -2(%ebx), %eax",
-    "w2 a0000=1122 =3344");
+	"w2 a0000=1122 =3344");
 ANY(load_misaligned, "movl 3(%ebx), %eax", "r4 a0003 =7060504");
 
 /* --- wider or narrower than what is loaded --- */
@@ -215,12 +215,12 @@ ANY(bt_memory, "btl $9, (%ebx); setc %al", "r4 a0000 =11223301");
 ANY(bts_memory, "btsl $31, (%ebx); setc %al", "r4 a0000 w4 a0000=84030201 =11223300");
 ANY(btr_memory, "btrl $0, (%ebx); setc %al", "r4 a0000 w4 a0000=4030200 =11223301");
 ANY(bts_by_register, "mov $37, %ecx; btsl %ecx, (%ebx); setc %al",
-    "r4 a0004 w4 a0004=8070625 =11223300");
+	"r4 a0004 w4 a0004=8070625 =11223300");
 ANY(lock_add, "lock addl $1, (%ebx)", "r4 a0000 w4 a0000=4030202 =11223344");
 ANY(lock_or_imm8, "lock orb $0x40, (%ebx)", "r1 a0000 w1 a0000=41 =11223344");
 ANY(xadd, "lock xaddl %eax, (%ebx)", "r4 a0000 w4 a0000=15253545 =4030201");
 ANY(cmpxchg_equal, "mov $0x4030201, %eax; mov $0x99, %ecx; lock cmpxchgl %ecx, (%ebx)",
-    "r4 a0000 w4 a0000=99 =4030201");
+	"r4 a0000 w4 a0000=99 =4030201");
 ANY(push_memory, "pushw (%ebx); pop %ax", "r2 a0000 =11220201");
 ANY(pop_memory, "push %ax; popw (%ebx)", "w2 a0000=3344 =11223344");
 ANY(movnti, "movnti %eax, (%ebx)", "w4 a0000=11223344 =11223344");
@@ -232,11 +232,11 @@ ANY(bsf_memory, "bsfl 0x1f(%ebx), %eax", "r4 a001f =5");
 ANY(stosb, "mov %ebx, %edi; stosb %al, %es:(%edi); mov %edi, %eax", "w1 a0000=44 =a0001");
 ANY(stosl, "mov %ebx, %edi; stosl %eax, %es:(%edi)", "w4 a0000=11223344 =11223344");
 ANY(rep_stosb, "mov %ebx, %edi; rep stosb %al, %es:(%edi); lea (%edi, %ecx), %eax",
-    "w1 a0000=44 w1 a0001=44 w1 a0002=44 =a0003");
+	"w1 a0000=44 w1 a0001=44 w1 a0002=44 =a0003");
 ANY(rep_stosw, "mov %ebx, %edi; rep stosw %ax, %es:(%edi); mov %ecx, %eax",
-    "w2 a0000=3344 w2 a0002=3344 w2 a0004=3344 =0");
+	"w2 a0000=3344 w2 a0002=3344 w2 a0004=3344 =0");
 ANY(rep_stosl_backwards, "lea 8(%ebx), %edi; std; rep stosl %eax, %es:(%edi); cld; mov %edi, %eax",
-    "w4 a0008=11223344 w4 a0004=11223344 w4 a0000=11223344 =9fffc");
+	"w4 a0008=11223344 w4 a0004=11223344 w4 a0000=11223344 =9fffc");
 ANY(rep_stosb_none, "mov %ebx, %edi; xor %ecx, %ecx; rep stosb %al, %es:(%edi)", "=11223344");
 ANY(rep_stosb_into_the_hole, "lea -2(%ebx), %edi; rep stosb %al, %es:(%edi)", "w1 a0000=44 =11223344");
 ANY(lodsb, "mov %ebx, %esi; lodsb %ds:(%esi), %al", "r1 a0000 =11223301");
@@ -244,33 +244,33 @@ ANY(lodsl, "mov %ebx, %esi; lodsl %ds:(%esi), %eax", "r4 a0000 =4030201");
 ANY(lods_of_a_segment, "mov $4, %esi; lodsl %gs:(%esi), %eax", "r4 a0004 =8070605");
 ANY(rep_lodsb, "mov %ebx, %esi; rep lodsb %ds:(%esi), %al", "r1 a0000 r1 a0001 r1 a0002 =11223303");
 ANY(movsb_from_the_hole, "mov %ebx, %esi; rep movsb %ds:(%esi), %es:(%edi); mov -3(%edi), %eax",
-    "r1 a0000 r1 a0001 r1 a0002 =30201");
+	"r1 a0000 r1 a0001 r1 a0002 =30201");
 ANY(movsl_into_the_hole, "mov %ebx, %edi; movsl %ds:(%esi), %es:(%edi); mov %esi, %eax",
-    "w4 a0000=43424140 =2004");
+	"w4 a0000=43424140 =2004");
 ANY(rep_movsw_into_the_hole, "mov %ebx, %edi; rep movsw %ds:(%esi), %es:(%edi); lea (%esi, %ecx), %eax",
-    "w2 a0000=4140 w2 a0002=4342 w2 a0004=4544 =2006");
+	"w2 a0000=4140 w2 a0002=4342 w2 a0004=4544 =2006");
 ANY(rep_movsb_hole_to_hole,
-    "mov %ebx, %esi; lea 0x100(%ebx), %edi; mov $2, %ecx; rep movsb %ds:(%esi), %es:(%edi)",
-    "r1 a0000 w1 a0100=1 r1 a0001 w1 a0101=2 =11223344");
+	"mov %ebx, %esi; lea 0x100(%ebx), %edi; mov $2, %ecx; rep movsb %ds:(%esi), %es:(%edi)",
+	"r1 a0000 w1 a0100=1 r1 a0001 w1 a0101=2 =11223344");
 ANY(rep_movsl_leaves_the_hole,
-    "lea -4(%ebx), %esi; movl $0x55, (%esi); mov $2, %ecx; rep movsl %ds:(%esi), %es:(%edi); mov -8(%edi), %eax",
-    "r4 a0000 =55");
+	"lea -4(%ebx), %esi; movl $0x55, (%esi); mov $2, %ecx; rep movsl %ds:(%esi), %es:(%edi); mov -8(%edi), %eax",
+	"r4 a0000 =55");
 ANY(scasb, "mov %ebx, %edi; mov $2, %al; mov $5, %ecx; repne scasb %es:(%edi), %al; mov %ecx, %eax",
-    "r1 a0000 r1 a0001 =3");
+	"r1 a0000 r1 a0001 =3");
 ANY(cmpsb, "mov %ebx, %edi; movb $1, (%esi); movb $2, 1(%esi); mov $5, %ecx; "
-    "repe cmpsb %es:(%edi), %ds:(%esi); mov %ecx, %eax",
-    "r1 a0000 r1 a0001 r1 a0002 =2");
+	"repe cmpsb %es:(%edi), %ds:(%esi); mov %ecx, %eax",
+	"r1 a0000 r1 a0001 r1 a0002 =2");
 ONLY64(stosq, "mov %ebx, %edi; stosq", "w8 a0000=8899aabb11223344 =11223344");
 ONLY64(rep_movsq, "mov %rbx, %rsi; mov $2, %ecx; rep movsq; mov -8(%rdi), %rax",
-       "r8 a0000 r8 a0008 =c0b0a09");
+	"r8 a0000 r8 a0008 =c0b0a09");
 
 /* --- vector registers --- */
 
 ONLY64(movups_store, "movq %rax, %xmm0; movups %xmm0, (%rbx)",
-       "w8 a0000=8899aabb11223344 w8 a0008=0 =11223344");
+	"w8 a0000=8899aabb11223344 w8 a0008=0 =11223344");
 ONLY64(movups_load, "movups (%rbx), %xmm0; movd %xmm0, %eax", "r8 a0000 r8 a0008 =4030201");
 ONLY64(movdqa_load, "movdqa 0x20(%rbx), %xmm1; psrldq $12, %xmm1; movd %xmm1, %eax",
-       "r8 a0020 r8 a0028 =302f2e2d");
+	"r8 a0020 r8 a0028 =302f2e2d");
 
 /* --- running them --- */
 
