@@ -311,10 +311,10 @@ static bool note_io(struct kvm_run *run)
 		} else if (run->io.port == PORT_DONE) {
 			note("=%lx", little_endian(data, run->io.size));
 			return false;
-		} else {
+		}
+		if (run->io.direction == KVM_EXIT_IO_OUT)
 			note("out%d %x=%lx ", run->io.size, run->io.port,
 			     little_endian(data, run->io.size));
-		}
 	}
 	return true;
 }
@@ -387,10 +387,10 @@ static void alarm_handler(int signal)
 {
 }
 
-static const char *start_of(const struct snippet *s, enum mode mode, const char **end)
+static const char *start_of(const struct snippet *s, enum mode m, const char **end)
 {
-	*end = mode == REAL ? s->code16.end : mode == LONG ? s->code64.end : s->code32.end;
-	return mode == REAL ? s->code16.start : mode == LONG ? s->code64.start : s->code32.start;
+	*end = m == REAL ? s->code16.end : m == LONG ? s->code64.end : s->code32.end;
+	return m == REAL ? s->code16.start : m == LONG ? s->code64.start : s->code32.start;
 }
 
 static void new_guest(void)
