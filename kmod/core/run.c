@@ -143,8 +143,7 @@ static void enter_guest(struct vcpu *v)
 
 	if (switch_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, v->host_xcr0);
-	if (unlikely(breakpoints))
-		host_debug_restore();
+	host_debug_restore();	/* the exit has cleared DR7, whoever's it was */
 }
 
 /*
