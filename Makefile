@@ -16,7 +16,7 @@ export CMD VITRO_MODULE
 # --- programs: static, so that they run in any emulated host ---
 
 CFLAGS   ?= -O2 -g
-WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+WARNINGS := -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 INCLUDES := -Iuapi -Iselftests/lib -Ibuild/linux-source/tools/testing/selftests
 
 objects = $(patsubst %,build/obj/%.o,$(basename $(wildcard $(1))))
