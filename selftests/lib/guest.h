@@ -124,8 +124,8 @@ extern volatile uint64_t guest_error, guest_cr2, guest_fixup;
 
 #define TRY(insn, ...) ({						\
 	guest_trap = -1;						\
-	asm volatile("movq $8910f, guest_fixup(%%rip)\n\t"		\
-		     insn "\n8910:\n\tmovq $0, guest_fixup(%%rip)"	\
+	asm volatile("movq $8910f, guest_fixup\n\t"		\
+		     insn "\n8910:\n\tmovq $0, guest_fixup"	\
 		     __VA_ARGS__);					\
 	guest_trap;							\
 })

@@ -83,6 +83,15 @@ void need(bool ok, const char *format, ...)
 	__n;								\
 })
 
+/*
+ * The host is emulated by QEMU's TCG, which has its own bugs; guests see this too.
+ * A case it decides wrongly is skipped or loosened there, and says so.
+ */
+extern bool on_tcg;
+
+/* Programs hold a VM of their own on purpose; see vm.c. For those that may not. */
+void drop_held_vm(void);
+
 int device_open(void);
 const char *device_path(void);
 bool device_is_vitro(void);
