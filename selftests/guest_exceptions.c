@@ -512,20 +512,46 @@ static GUEST void db_handler(struct frame *f)
 	f->rflags &= ~0x100ul;
 }
 
-static GUEST uint64_t guest_debug(uint64_t unused)
+static GUEST uint64_t guest_data_breakpoint(uint64_t unused)
 {
 	guest_handler[DB] = db_handler;
-	/* data breakpoint: write of 4 bytes */
+	/* write of 4 bytes */
 	asm volatile("mov %0, %%dr0" :: "r"(GPA_DATA + 0ul));
 	asm volatile("mov %0, %%dr7" :: "r"(0xd0401ul));
 	*(volatile uint32_t *)GPA_DATA = 1;
 	asm volatile("nop");
+	GUEST_SYNC(guest_db_count);
 	GUEST_ASSERT(guest_db_count == 1);
 	GUEST_ASSERT(guest_db_dr6 & 1);
 	asm volatile("mov %0, %%dr7" :: "r"(0x400ul));
 	*(volatile uint32_t *)GPA_DATA = 1;
 	GUEST_ASSERT(guest_db_count == 1);
-	/* DR4 is DR6 unless CR4.DE; reserved bits of DR7 */
+	return 0;
+}
+
+TEST_F(exc, data_breakpoint)
+{
+	vcpu_start(self->vcpu, guest_data_breakpoint, 0);
+	if (!vcpu_run_until(self->vcpu, PORT_SYNC) && on_tcg)
+		SKIP(return, "data_breakpoint: TCG's VMRUN does not arm what DR7 enables");
+	vcpu_run_done(self->vcpu);
+}
+
+static GUEST uint64_t guest_debug(uint64_t unused)
+{
+	uint64_t v;
+
+	asm volatile("mov %0, %%dr2" :: "r"(0x123456789ul));
+	asm volatile("mov %%dr2, %0" : "=r"(v));
+	GUEST_ASSERT(v == 0x123456789);
+	asm volatile("mov %0, %%dr7" :: "r"(0ul));
+	asm volatile("mov %%dr7, %0" : "=r"(v));
+	GUEST_ASSERT(v == 0x400);
+	asm volatile("mov %%dr6, %0" : "=r"(v));
+	GUEST_ASSERT(v == 0xffff0ff0);
+	/* DR4 is DR6 unless CR4.DE; reserved bits */
+	asm volatile("mov %%dr4, %0" : "=r"(v));
+	GUEST_ASSERT(v == 0xffff0ff0);
 	GUEST_ASSERT(TRY("mov %0, %%dr7", :: "r"(1ul << 32)) == GP);
 	GUEST_ASSERT(TRY("mov %0, %%dr6", :: "r"(1ul << 32)) == GP);
 	WRITE_CR(4, READ_CR(4) | 8);

@@ -564,21 +564,22 @@ TEST_F(irq, ioapic_edge)
 	EXPECT_EQ(2, vcpu_run_done(self->vcpu));
 }
 
-/* The line stays up: every EOI brings the interrupt again. */
+/* The line stays up: every EOI brings the interrupt again, until the device is served. */
+static GUEST void serve_third_irq(struct frame *f)
+{
+	if (++guest_irqs == 3)
+		GUEST_SYNC(1);
+	apic_write(APIC_EOI, 0);
+}
+
 static GUEST uint64_t guest_ioapic_level(uint64_t unused)
 {
-	guest_handler[VECTOR] = count_irq;
+	guest_handler[VECTOR] = serve_third_irq;
 	apic_enable();
 	ioapic_route(9, VECTOR | IOAPIC_LEVEL, 0);
 	GUEST_SYNC(0);
-	while (guest_irqs < 3)
-		sti_nop_cli();
-	GUEST_SYNC(1);
-	/* down now; the one that was pending may still come */
 	sti_nop_cli();
-	guest_irqs = 0;
-	sti_nop_cli();
-	GUEST_ASSERT(guest_irqs == 0);
+	GUEST_ASSERT(guest_irqs == 3);
 	/* remote IRR is clear after the last EOI */
 	GUEST_ASSERT(!(ioapic_read(0x10 + 18) & 0x4000));
 	return 0;
@@ -593,18 +594,27 @@ TEST_F(irq, ioapic_level)
 	vcpu_run_done(self->vcpu);
 }
 
+static GUEST void mask_irq(struct frame *f)
+{
+	guest_irqs++;
+	ioapic_route(9, VECTOR | IOAPIC_LEVEL | IOAPIC_MASKED, 0);
+	apic_write(APIC_EOI, 0);
+}
+
 static GUEST uint64_t guest_ioapic_masked(uint64_t unused)
 {
-	guest_handler[VECTOR] = count_irq;
+	guest_handler[VECTOR] = mask_irq;
 	apic_enable();
 	ioapic_route(9, VECTOR | IOAPIC_LEVEL | IOAPIC_MASKED, 0);
 	GUEST_SYNC(0);
 	sti_nop_cli();
 	GUEST_ASSERT(guest_irqs == 0);
-	/* up all the time: comes when the mask goes */
-	ioapic_route(9, VECTOR | IOAPIC_LEVEL, 0);
-	sti_nop_cli();
-	GUEST_ASSERT(guest_irqs >= 1);
+	/* up all the time: comes when the mask goes, and each time that it does */
+	for (int i = 1; i <= 3; i++) {
+		ioapic_route(9, VECTOR | IOAPIC_LEVEL, 0);
+		sti_nop_cli();
+		GUEST_ASSERT(guest_irqs == i);
+	}
 	return 0;
 }
 

@@ -289,7 +289,7 @@ static int wait_for_startup(struct vcpu *v)
 static int run_loaded(struct vcpu *v)
 {
 	if (v->mp_state == KVM_MP_STATE_UNINITIALIZED)
-		return wait_for_startup(v);
+		return READ_ONCE(v->run->immediate_exit) ? -EINTR : wait_for_startup(v);
 	if (v->io.kind != IO_NONE && exit_finish_io(v) == USER)
 		return v->run_error;
 	if (READ_ONCE(v->run->immediate_exit))
