@@ -18,8 +18,9 @@
 #include "../cpu/fpu_regs.h"
 #include "../irq/lapic.h"
 #include "../mem/access.h"
-#include "../mem/walk.h"
+#include "../mem/slots.h"
 #include "glue.h"
+#include "linear.h"
 
 /* How many elements of a repeated instruction are done before the vCPU looks around. */
 #define REP_BURST	1024
@@ -34,58 +35,6 @@
 #define LOGGED_MAX	64
 
 /* Translation */
-
-static int walk_read(void *arg, u64 gpa, void *entry, unsigned int size)
-{
-	struct vcpu *v = arg;
-
-	if (size == 8)
-		return mem_read_u64(v, gpa, entry);
-	return mem_read(v->vm, gpa, entry, size);
-}
-
-static int walk_update(void *arg, u64 gpa, u64 old, u64 new, unsigned int size)
-{
-	struct vcpu *v = arg;
-
-	return mem_cmpxchg(v->vm, gpa, &old, &new, size);
-}
-
-static const struct walk_ops walk_ops = { .read = walk_read, .update = walk_update };
-
-/* Linear to guest-physical, with the rights of @access; cpl 0 for the CPU's own accesses. */
-static enum insn_rc translate(struct vcpu *v, u64 lin, u32 access, u8 cpl, u64 *gpa,
-			      struct fault *f)
-{
-	const struct regs *r = &v->regs;
-	struct walk_in in = {
-		.cr0 = r->cr0, .cr3 = r->cr3, .cr4 = r->cr4, .efer = r->efer,
-		.rflags = r->rflags, .cpl = cpl, .maxphyaddr = v->model.maxphyaddr,
-		.access = access | (cpl == 3 ? ACCESS_USER : 0),
-	};
-	struct walk_out out;
-	int rc;
-
-	if (!(r->cr0 & X86_CR0_PG)) {
-		*gpa = lin;
-		return INSN_DONE;
-	}
-	rc = walk_gva(&in, lin, &walk_ops, v, &out, f);
-	if (!rc) {
-		*gpa = out.gpa;
-		return INSN_DONE;
-	}
-	if (rc == -EAGAIN)
-		return INSN_AGAIN;
-	/* Page tables where there is no memory: as if the entry were not present. */
-	if (rc < 0)
-		*f = (struct fault){
-			.vector = X86_TRAP_PF, .has_error = true, .address = lin,
-			.error = (access & ACCESS_WRITE ? X86_PF_WRITE : 0) |
-				 (cpl == 3 ? X86_PF_USER : 0),
-		};
-	return INSN_FAULT;
-}
 
 struct piece {
 	u64 gpa;
@@ -102,7 +51,7 @@ static enum insn_rc translate_all(struct vcpu *v, u64 lin, unsigned int size, u3
 		struct piece *p = &piece[*n];
 
 		p->len = min_t(unsigned int, size, PAGE_SIZE - offset_in_page(lin));
-		rc = translate(v, lin, access, cpl, &p->gpa, f);
+		rc = linear_translate(v, lin, access, cpl, &p->gpa, f);
 		if (rc != INSN_DONE)
 			return rc;
 		lin += p->len;
@@ -302,7 +251,7 @@ static enum insn_rc bus_cmpxchg(void *arg, u64 lin, const void *old, const void 
 	*swapped = true;
 	if ((lin & (size - 1)) || size > sizeof(expect))
 		return bus_write(arg, lin, new, size, f);
-	rc = translate(v, lin, ACCESS_WRITE, regs_cpl(&v->regs), &gpa, f);
+	rc = linear_translate(v, lin, ACCESS_WRITE, regs_cpl(&v->regs), &gpa, f);
 	if (rc != INSN_DONE)
 		return rc;
 	memcpy(expect, old, size);
@@ -401,30 +350,6 @@ static enum verdict raise(struct vcpu *v, const struct fault *f)
 	return RESUME;
 }
 
-/* Bytes from RIP to the end of @n or of the page; their number in *@got. */
-static enum insn_rc fetch(struct vcpu *v, u64 rip, u8 *bytes, unsigned int n, unsigned int *got,
-			  struct fault *f)
-{
-	const struct regs *r = &v->regs;
-	const struct seg *cs = &r->seg[SEG_CS];
-	u64 lin = rip, gpa;
-	enum insn_rc rc;
-
-	if (!(cs->attr & SEG_L) || !(r->efer & EFER_LMA)) {
-		if (rip > cs->limit) {
-			*f = (struct fault){ .vector = X86_TRAP_GP, .has_error = true };
-			return INSN_FAULT;
-		}
-		n = min_t(u64, n, (u64)cs->limit - rip + 1);
-		lin = (u32)(cs->base + rip);
-	}
-	*got = min_t(unsigned int, n, PAGE_SIZE - offset_in_page(lin));
-	rc = translate(v, lin, ACCESS_FETCH, regs_cpl(r), &gpa, f);
-	if (rc != INSN_DONE)
-		return rc;
-	return mem_read_code(v, gpa, bytes, *got) ? INSN_UNHANDLED : INSN_DONE;
-}
-
 /* User space's report: KVM's layout, then our own facts. */
 static enum verdict report_failure(struct vcpu *v, const struct x86_insn *insn, unsigned int got,
 				   u64 gpa, const char *why)
@@ -449,73 +374,98 @@ static enum verdict report_failure(struct vcpu *v, const struct x86_insn *insn, 
 	return to_user(v, KVM_EXIT_INTERNAL_ERROR);
 }
 
-/* Fetch and decode at RIP. false: *@out is the verdict. */
-static bool fetch_decode(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, enum verdict *out)
+/* No instruction came of it: what the guest gets, or user space. */
+static enum verdict no_insn(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, enum insn_rc rc,
+			    enum insn_status status, const struct fault *f)
 {
-	const struct regs *r = regs_get(v, G_IP | G_CR | G_CODE);
+	switch (rc) {
+	case INSN_DONE:
+		return status == INSN_UNDEFINED ? inject_ud(v) : inject_gp(v, 0);
+	case INSN_FAULT:
+		return raise(v, f);
+	case INSN_AGAIN:
+		return RESUME;
+	default:
+		memset(insn->bytes, 0, sizeof(insn->bytes));
+		return report_failure(v, insn, 0, why_gpa, "code outside of memory");
+	}
+}
+
+/* In any mode, and across a page border. */
+static bool fetch_decode_slow(struct vcpu *v, struct x86_insn *insn, u64 why_gpa,
+			      enum verdict *out)
+{
+	const struct regs *r = &v->regs;
 	enum insn_mode mode = insn_mode_of(r);
-	enum insn_status status;
+	enum insn_status status = INSN_SHORT;
 	unsigned int got, more;
 	u8 bytes[INSN_MAX_LEN];
 	struct fault f;
 	enum insn_rc rc;
 
-	rc = fetch(v, r->rip, bytes, sizeof(bytes), &got, &f);
-	status = INSN_SHORT;
+	rc = linear_fetch(v, r->rip, bytes, sizeof(bytes), &got, &f);
 	if (rc == INSN_DONE)
 		status = insn_decode(insn, bytes, got, mode);
 	if (rc == INSN_DONE && status == INSN_SHORT) {
-		rc = fetch(v, r->rip + got, bytes + got, sizeof(bytes) - got, &more, &f);
+		rc = linear_fetch(v, r->rip + got, bytes + got, sizeof(bytes) - got, &more, &f);
 		if (rc == INSN_DONE)
 			status = insn_decode(insn, bytes, got + more, mode);
 	}
-
 	if (rc == INSN_DONE && status == INSN_OK)
 		return true;
-	if (rc == INSN_FAULT) {
-		*out = raise(v, &f);
-	} else if (rc == INSN_AGAIN) {
-		*out = RESUME;
-	} else if (rc != INSN_DONE) {
-		memset(insn->bytes, 0, sizeof(insn->bytes));
-		*out = report_failure(v, insn, 0, why_gpa, "code outside of memory");
-	} else {
-		*out = status == INSN_UNDEFINED ? inject_ud(v) : inject_gp(v, 0);
-	}
+	*out = no_insn(v, insn, why_gpa, rc, status, &f);
 	return false;
 }
 
-/* What the instruction of an exit must be; another one: a different vCPU has rewritten it. */
+/* Fetch and decode at RIP. false: *@out is the verdict. */
+static bool fetch_decode(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, enum verdict *out)
+{
+	u64 code[LINEAR_CODE / sizeof(u64)];
+
+	regs_get(v, G_IP | G_CR | G_CODE);
+	if (likely(linear_code(v, code)) &&
+	    insn_decode(insn, (u8 *)code, INSN_MAX_LEN, INSN_LONG64) == INSN_OK)
+		return true;
+	return fetch_decode_slow(v, insn, why_gpa, out);
+}
+
+/*
+ * What the instruction of an exit must be, its first byte lowest; another one: a different
+ * vCPU has rewritten it.
+ */
 struct expected {
+	u32 bytes;
 	u8 len;
-	u8 bytes[3];
 };
 
 static const struct expected expected[NR_EXIT_KINDS] = {
-	[EXIT_CPUID]	= { 2, { 0x0f, 0xa2 } },
-	[EXIT_RDMSR]	= { 2, { 0x0f, 0x32 } },
-	[EXIT_WRMSR]	= { 2, { 0x0f, 0x30 } },
-	[EXIT_HLT]	= { 1, { 0xf4 } },
-	[EXIT_XSETBV]	= { 3, { 0x0f, 0x01, 0xd1 } },
+	[EXIT_CPUID]	 = { 0xa20f, 2 },
+	[EXIT_RDMSR]	 = { 0x320f, 2 },
+	[EXIT_WRMSR]	 = { 0x300f, 2 },
+	[EXIT_HLT]	 = { 0xf4, 1 },
+	[EXIT_XSETBV]	 = { 0xd1010f, 3 },
+	[EXIT_HYPERCALL] = { 0xd9010f, 3 },	/* VMMCALL; Intel tells the length of its VMCALL */
 };
+
+static bool begins_with(u64 code, const struct expected *x)
+{
+	return !((code ^ x->bytes) & ((1ULL << 8 * x->len) - 1));
+}
 
 unsigned int glue_insn_len(struct vcpu *v, enum exit_kind kind, enum verdict *out)
 {
 	const struct expected *x = &expected[kind];
-	const struct regs *r = regs_get(v, G_IP | G_CR | G_CODE);
+	u64 code[LINEAR_CODE / sizeof(u64)];
 	struct x86_insn insn;
-	unsigned int got;
-	struct fault f;
-	u8 bytes[4];
 
 	/* Nearly always there are no prefixes: a look at the bytes is enough. */
-	if (x->len && fetch(v, r->rip, bytes, x->len, &got, &f) == INSN_DONE && got == x->len &&
-	    !memcmp(bytes, x->bytes, x->len))
+	regs_get(v, G_IP | G_CR | G_CODE);
+	if (x->len && linear_code(v, code) && begins_with(code[0], x))
 		return x->len;
 
 	if (!fetch_decode(v, &insn, ~0ULL, out))
 		return 0;
-	if (x->len && memcmp(&insn.bytes[insn.len - x->len], x->bytes, x->len)) {
+	if (x->len && memcmp(&insn.bytes[insn.len - x->len], &x->bytes, x->len)) {
 		*out = RESUME;
 		return 0;
 	}

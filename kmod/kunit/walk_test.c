@@ -5,10 +5,8 @@
  * The memory is eight pages from guest-physical 0. Tables are laid out by map_*(), with
  * the top one at ROOT; a case then changes an entry, asks, and says what must come out.
  */
-#include <asm/processor-flags.h>
-
 #include "mem_suites.h"
-#include "../mem/walk.h"
+#include "../mem/walk_quick.h"
 
 #define ROOT	0x1000
 #define PD3	0x2000		/* 4-level: PDPT; the table below it, and so on */
@@ -41,12 +39,13 @@
 #define GVA	0x0000008040403123ULL	/* index 1 at level 4, 1 at 3, 2 at 2, 3 at 1 */
 
 struct toy {
-	u8 memory[MEMORY];
+	u8 memory[MEMORY], saved[MEMORY];
 	struct walk_in in;
 	struct walk_out out;
 	struct fault fault;
 	int meddle;		/* so many updates find that the entry has changed */
 	int updates;
+	bool quick;		/* walk_quick() had an answer */
 };
 
 static int toy_read(void *arg, u64 gpa, void *entry, unsigned int size)
@@ -91,12 +90,43 @@ static u32 *entry32(struct toy *t, u64 table, unsigned int index)
 	return (u32 *)(t->memory + table) + index;
 }
 
-static int go(struct toy *t, u64 gva, u32 access)
+static bool toy_peek(void *arg, u64 gpa, u64 *entry)
 {
+	return !toy_read(arg, gpa, entry, sizeof(*entry));
+}
+
+/* The short way, as if all entries had their accessed and dirty bits. */
+static bool go_quick(struct toy *t, u64 gva, u64 *gpa)
+{
+	u64 *e = (u64 *)t->memory;
+	bool quick;
+	int i;
+
+	memcpy(t->saved, t->memory, MEMORY);
+	for (i = 0; i < MEMORY / sizeof(*e); i++)
+		e[i] |= e[i] ? A | D : 0;
+	quick = walk_quick(&t->in, gva, toy_peek, t, gpa);
+	memcpy(t->memory, t->saved, MEMORY);
+	return quick;
+}
+
+/* Every case goes both ways: where the short one answers, it must be right. */
+static int go(struct kunit *test, u64 gva, u32 access)
+{
+	struct toy *t = test->priv;
+	u64 gpa = 0;
+	int r;
+
 	t->in.access = access;
+	t->quick = access && go_quick(t, gva, &gpa);
 	memset(&t->out, 0, sizeof(t->out));
 	memset(&t->fault, 0, sizeof(t->fault));
-	return walk_gva(&t->in, gva, &toy_ops, t, &t->out, &t->fault);
+	r = walk_gva(&t->in, gva, &toy_ops, t, &t->out, &t->fault);
+	if (t->quick && r != -EAGAIN) {
+		KUNIT_EXPECT_EQ(test, r, 0);
+		KUNIT_EXPECT_EQ(test, gpa, t->out.gpa);
+	}
+	return r;
 }
 
 /* A #PF with this error code at @gva? */
@@ -104,7 +134,7 @@ static void expect_fault(struct kunit *test, u64 gva, u32 access, u32 error)
 {
 	struct toy *t = test->priv;
 
-	KUNIT_EXPECT_EQ(test, go(t, gva, access), 1);
+	KUNIT_EXPECT_EQ(test, go(test, gva, access), 1);
 	KUNIT_EXPECT_EQ(test, (int)t->fault.vector, 14);
 	KUNIT_EXPECT_TRUE(test, t->fault.has_error);
 	KUNIT_EXPECT_EQ(test, t->fault.error, error);
@@ -115,7 +145,7 @@ static void expect_page(struct kunit *test, u64 gva, u32 access, u64 gpa, u64 si
 {
 	struct toy *t = test->priv;
 
-	KUNIT_EXPECT_EQ(test, go(t, gva, access), 0);
+	KUNIT_EXPECT_EQ(test, go(test, gva, access), 0);
 	KUNIT_EXPECT_EQ(test, t->out.gpa, gpa);
 	KUNIT_EXPECT_EQ(test, t->out.page_size, size);
 }
@@ -241,7 +271,7 @@ static void check_reserved(struct kunit *test, const struct rsvd_case *c, u64 gv
 	if (c->reserved)
 		expect_fault(test, gva, ACCESS_READ, E_P | E_RSVD);
 	else
-		KUNIT_EXPECT_EQ(test, go(t, gva, ACCESS_READ), 0);
+		KUNIT_EXPECT_EQ(test, go(test, gva, ACCESS_READ), 0);
 	*entry(t, c->table, c->index) = old;
 }
 
@@ -416,6 +446,33 @@ static void walk_accessed_dirty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->updates, 5);
 }
 
+/* walk_quick() does answer, and only where no bit has to be set. */
+static void walk_short_way(struct kunit *test)
+{
+	struct toy *t = map_long(test);
+	u64 gpa;
+
+	expect_page(test, GVA, RD | USR, PAGE | 0x123, 0x1000);
+	KUNIT_EXPECT_TRUE(test, t->quick);
+	expect_page(test, GVA, EX, PAGE | 0x123, 0x1000);
+	KUNIT_EXPECT_TRUE(test, t->quick);
+
+	KUNIT_EXPECT_TRUE(test, walk_quick(&t->in, GVA, toy_peek, t, &gpa));
+	t->in.access = WR;
+	KUNIT_EXPECT_FALSE(test, walk_quick(&t->in, GVA, toy_peek, t, &gpa));
+	*entry(t, PD1, 3) |= D;
+	KUNIT_EXPECT_TRUE(test, walk_quick(&t->in, GVA, toy_peek, t, &gpa));
+	*entry(t, PD3, 1) &= ~A;
+	KUNIT_EXPECT_FALSE(test, walk_quick(&t->in, GVA, toy_peek, t, &gpa));
+
+	*entry(t, PD2, 2) = 0xabcc00000 | ALL | PS;
+	expect_page(test, GVA, WR, 0xabcc03123, 0x200000);
+	KUNIT_EXPECT_TRUE(test, t->quick);
+	*entry(t, PD3, 1) = 0xac0000000 | ALL | PS;
+	expect_page(test, GVA, WR, 0xac0403123, 0x40000000);
+	KUNIT_EXPECT_TRUE(test, t->quick);
+}
+
 static void walk_races(struct kunit *test)
 {
 	struct toy *t = map_long(test);
@@ -424,7 +481,7 @@ static void walk_races(struct kunit *test)
 	expect_page(test, GVA, WR, PAGE | 0x123, 0x1000);
 	map_long(test);
 	t->meddle = 1000;
-	KUNIT_EXPECT_EQ(test, go(t, GVA, RD), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, go(test, GVA, RD), -EAGAIN);
 }
 
 static void walk_no_memory(struct kunit *test)
@@ -432,9 +489,9 @@ static void walk_no_memory(struct kunit *test)
 	struct toy *t = map_long(test);
 
 	*entry(t, PD2, 2) = 0x10000 | ALL;
-	KUNIT_EXPECT_EQ(test, go(t, GVA, RD), -ENXIO);
+	KUNIT_EXPECT_EQ(test, go(test, GVA, RD), -ENXIO);
 	t->in.cr3 = 0x10000;
-	KUNIT_EXPECT_EQ(test, go(t, GVA, RD), -ENXIO);
+	KUNIT_EXPECT_EQ(test, go(test, GVA, RD), -ENXIO);
 }
 
 /* Linear address of the PAE tables: 1 in the PDPT, 2 and 3 as in long mode. */
@@ -515,6 +572,7 @@ static struct kunit_case walk_cases[] = {
 	KUNIT_CASE(walk_look),
 	KUNIT_CASE(walk_protection_keys),
 	KUNIT_CASE(walk_accessed_dirty),
+	KUNIT_CASE(walk_short_way),
 	KUNIT_CASE(walk_races),
 	KUNIT_CASE(walk_no_memory),
 	KUNIT_CASE(walk_pae),

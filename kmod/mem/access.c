@@ -10,7 +10,7 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 
-#include "../core/vcpu.h"
+#include "../core/vm.h"
 #include "access.h"
 #include "slots.h"
 
@@ -96,40 +96,4 @@ int mem_cmpxchg(struct vm *vm, u64 gpa, void *old, const void *new, unsigned int
 	if (!ret)
 		slot_mark_dirty(slot, gpa >> PAGE_SHIFT);
 	return ret;
-}
-
-/* Where the vCPU reads without leaving a page; NULL: no slot there. */
-static const void __user *find_cached(struct vcpu *v, u64 gpa)
-{
-	const struct memslot *slot = slots_find_cached(v->vm, &v->vm->slots, &v->slot_cache,
-						       gpa >> PAGE_SHIFT);
-
-	if (!slot)
-		return NULL;
-	return (const void __user *)(slot_hva(slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
-}
-
-int mem_read_u64(struct vcpu *v, u64 gpa, u64 *val)
-{
-	const u64 __user *from = find_cached(v, gpa);
-
-	if (!from)
-		return -ENXIO;
-	return __get_user(*val, from);
-}
-
-int mem_read_code(struct vcpu *v, u64 gpa, u8 *bytes, unsigned int len)
-{
-	const void __user *from = find_cached(v, gpa);
-	u64 word;
-
-	if (!from)
-		return -ENXIO;
-	/* A few bytes: one load, where it does not run into the next page. */
-	if (len > sizeof(word) || offset_in_page(gpa) > PAGE_SIZE - sizeof(word))
-		return copy_from_user(bytes, from, len) ? -EFAULT : 0;
-	if (__get_user(word, (const u64 __user *)from))
-		return -EFAULT;
-	memcpy(bytes, &word, len);
-	return 0;
 }

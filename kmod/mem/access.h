@@ -27,9 +27,4 @@ int __must_check mem_write(struct vm *vm, u64 gpa, const void *buf, unsigned int
 int __must_check mem_cmpxchg(struct vm *vm, u64 gpa, void *old, const void *new,
 			     unsigned int size);
 
-/* Fast path of the guest's page walk and instruction fetch: one aligned u64. */
-int __must_check mem_read_u64(struct vcpu *v, u64 gpa, u64 *val);
-/* The same for code: @len bytes that do not cross a page. */
-int __must_check mem_read_code(struct vcpu *v, u64 gpa, u8 *bytes, unsigned int len);
-
 #endif

@@ -9,19 +9,9 @@
  * One walk serves all modes: they differ in how many levels there are, how wide an
  * index and an entry are, and which bits are reserved.
  */
-#include <asm/processor-flags.h>
+#include "walk_quick.h"
 
-#include "walk.h"
-
-#define PTE_P		BIT_ULL(0)
-#define PTE_W		BIT_ULL(1)
-#define PTE_U		BIT_ULL(2)
-#define PTE_A		BIT_ULL(5)
-#define PTE_D		BIT_ULL(6)
-#define PTE_PS		BIT_ULL(7)
-#define PTE_NX		BIT_ULL(63)
 #define PTE_KEY(e)	((e) >> 59 & 15)
-#define PTE_ADDR	GENMASK_ULL(51, 12)
 
 #define PF_PRESENT	BIT(0)
 #define PF_WRITE	BIT(1)
@@ -33,9 +23,6 @@
 
 #define PKEY_NO_ACCESS	BIT(0)
 #define PKEY_NO_WRITE	BIT(1)
-
-#define EFER_LONG	BIT_ULL(10)
-#define EFER_NX		BIT_ULL(11)
 
 #define MAX_LEVELS	5
 #define MAX_ROUNDS	8	/* walks after an entry changed under our eyes */
@@ -73,7 +60,7 @@ static void walk_start_32(struct walk *w)
 
 static void walk_start(struct walk *w, const struct walk_in *in, u64 gva)
 {
-	bool wide = in->efer & EFER_LONG;
+	bool wide = in->efer & WALK_EFER_LMA;
 
 	w->in = in;
 	w->all = ~0ULL;
@@ -88,7 +75,7 @@ static void walk_start(struct walk *w, const struct walk_in *in, u64 gva)
 	w->index_bits = 9;
 	w->entry_shift = 3;
 	w->max_leaf = wide ? 3 : 2;
-	w->nx = in->efer & EFER_NX;
+	w->nx = in->efer & WALK_EFER_NX;
 	w->rsvd = GENMASK_ULL(wide ? 51 : 62, in->maxphyaddr) | (w->nx ? 0 : PTE_NX);
 	w->addr = PTE_ADDR;
 }
