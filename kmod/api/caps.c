@@ -75,6 +75,7 @@ static const struct cap_row {
 
 	/* interrupts */
 	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_VAPIC, 1 },
 	{ KVM_CAP_IOAPIC_POLARITY_IGNORED, 1 },
 	{ KVM_CAP_IRQ_ROUTING, VM_MAX_GSI },
 	{ KVM_CAP_IRQ_INJECT_STATUS, 1 },

@@ -38,6 +38,24 @@ static long vcpu_set_lapic(void *object, void *arg, unsigned long raw)
 	return lapic_set_state(object, arg);
 }
 
+static long vcpu_tpr_reporting(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_tpr_access_ctl *ctl = arg;
+	struct vcpu *v = object;
+
+	if (ctl->flags)
+		return -EINVAL;
+	v->tpr_reporting = ctl->enabled;
+	return 0;
+}
+
+static long vcpu_set_vapic(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_vapic_addr *addr = arg;
+
+	return vapic_set_addr(object, addr->vapic_addr);
+}
+
 static long vcpu_clock_stopped(void *object, void *arg, unsigned long raw)
 {
 	return kvmclock_stopped(object);
@@ -89,6 +107,8 @@ static const struct ioctl_row vcpu_rows[] = {
 	IOCTL_READS(KVM_SET_MP_STATE, struct kvm_mp_state, LOAD, state_set_mp_state),
 	IOCTL_WRITES(KVM_GET_LAPIC, struct kvm_lapic_state, LOAD, vcpu_get_lapic),
 	IOCTL_READS(KVM_SET_LAPIC, struct kvm_lapic_state, LOAD | SRCU, vcpu_set_lapic),
+	IOCTL_BOTH(KVM_TPR_ACCESS_REPORTING, struct kvm_tpr_access_ctl, 0, vcpu_tpr_reporting),
+	IOCTL_READS(KVM_SET_VAPIC_ADDR, struct kvm_vapic_addr, SRCU, vcpu_set_vapic),
 	IOCTL_WRITES(KVM_GET_DEBUGREGS, struct kvm_debugregs, LOAD, state_get_debugregs),
 	IOCTL_READS(KVM_SET_DEBUGREGS, struct kvm_debugregs, LOAD, state_set_debugregs),
 	IOCTL_WRITES(KVM_GET_FPU, struct kvm_fpu, LOAD, state_get_fpu),

@@ -30,7 +30,9 @@ static bool take_request(struct vcpu *v, enum request req)
 	return true;
 }
 
-/* 0, or what KVM_RUN returns. */
+#define SERVED_EXIT	1	/* run->exit_reason is set: leave to user space */
+
+/* 0: go on; SERVED_EXIT; or the error that KVM_RUN returns. */
 static int serve_requests(struct vcpu *v)
 {
 	if (test_bit(REQ_DEAD, &v->mailbox.requests))
@@ -48,6 +50,10 @@ static int serve_requests(struct vcpu *v)
 					    atomic_xchg(&v->mailbox.nmis, 0), 2);
 		if (READ_ONCE(v->mailbox.init) || READ_ONCE(v->mailbox.sipi))
 			vcpu_accept_init_sipi(v);
+	}
+	if (take_request(v, REQ_TPR_ACCESS)) {
+		vapic_report(v);
+		return SERVED_EXIT;
 	}
 	return 0;
 }
@@ -238,7 +244,7 @@ static int run_loop(struct vcpu *v)
 		if (unlikely(READ_ONCE(v->mailbox.requests))) {
 			r = serve_requests(v);
 			if (r)
-				return r;
+				return min(r, 0);
 		}
 		if (unlikely(v->mp_state != KVM_MP_STATE_RUNNABLE)) {
 			if (!vcpu_has_event(v)) {
@@ -255,7 +261,11 @@ static int run_loop(struct vcpu *v)
 			return 0;
 		}
 
+		if (unlikely(v->vapic_gpa))
+			vapic_take(v);
 		deliver_events(v);
+		if (unlikely(v->vapic_gpa))
+			vapic_show(v);
 		r = serve_host_work(v);
 		if (unlikely(r)) {
 			backend->reclaim(v, &v->events.again);
@@ -283,7 +293,7 @@ static int wait_for_startup(struct vcpu *v)
 		else
 			r = sleep_halted(v);
 	}
-	return r ? r : -EAGAIN;
+	return r ? min(r, 0) : -EAGAIN;
 }
 
 static int run_loaded(struct vcpu *v)

@@ -34,6 +34,7 @@ enum request {
 	REQ_CLOCK,		/* cpu/kvmclock.c: refresh the guest's pvclock page */
 	REQ_TIMER,		/* irq/timer.c: the local APIC's timer went off */
 	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
+	REQ_TPR_ACCESS,		/* irq/vapic.c: leave KVM_RUN to tell of an access to the TPR */
 	REQ_DEAD,		/* the VM is dead: leave KVM_RUN with -EIO */
 };
 
@@ -104,6 +105,12 @@ struct vcpu {
 	u32 mp_state;			/* KVM_MP_STATE_*; written by its own thread only */
 	struct lapic *lapic;		/* constant; NULL without an in-kernel irqchip */
 	u64 apic_base;			/* without a local APIC: what the MSR holds */
+	u64 vapic_gpa;			/* of the cell that mirrors the TPR; 0: none */
+	bool tpr_reporting;		/* accesses to the TPR leave to user space */
+	struct {
+		u64 rip;
+		bool is_write;
+	} tpr_access;			/* the one REQ_TPR_ACCESS tells of */
 	u8 cr8;				/* without a local APIC: what CR8 holds */
 	struct kvm_guest_debug guest_debug;
 	sigset_t sigset;

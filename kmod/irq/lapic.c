@@ -207,13 +207,16 @@ u8 lapic_cr8(struct vcpu *v)
 
 void lapic_set_cr8(struct vcpu *v, u8 cr8)
 {
-	struct vlapic_effects e;
-
-	if (!v->lapic) {
+	if (v->lapic)
+		lapic_set_tpr(v, cr8 << 4);
+	else
 		v->cr8 = cr8;
-		return;
-	}
-	e = vlapic_set_tpr(&v->lapic->model, cr8 << 4);
+}
+
+void lapic_set_tpr(struct vcpu *v, u8 tpr)
+{
+	struct vlapic_effects e = vlapic_set_tpr(&v->lapic->model, tpr);
+
 	apply(v, &e);
 }
 
@@ -240,12 +243,19 @@ static bool owns(const struct lapic *l, u64 gpa)
 	       vlapic_enabled(m) && !vlapic_x2apic(m);
 }
 
+static void note_access(struct vcpu *v, u64 gpa, bool write)
+{
+	if (unlikely(v->tpr_reporting) && (offset_in_page(gpa) & ~0xful) == VLAPIC_TPR)
+		vapic_note_access(v, write);
+}
+
 bool lapic_mmio_read(struct vcpu *v, u64 gpa, void *val, unsigned int len)
 {
 	u32 reg;
 
 	if (!v->lapic || !owns(v->lapic, gpa))
 		return false;
+	note_access(v, gpa, false);
 	reg = vlapic_mmio_read(&v->lapic->model, offset_in_page(gpa), len, now_ns());
 	memset(val, 0, len);
 	memcpy(val, &reg, min_t(unsigned int, len, sizeof(reg)));
@@ -259,6 +269,7 @@ bool lapic_mmio_write(struct vcpu *v, u64 gpa, const void *val, unsigned int len
 
 	if (!v->lapic || !owns(v->lapic, gpa))
 		return false;
+	note_access(v, gpa, true);
 	memcpy(&reg, val, min_t(unsigned int, len, sizeof(reg)));
 	e = vlapic_mmio_write(&v->lapic->model, offset_in_page(gpa), len, reg, now_ns());
 	apply(v, &e);

@@ -47,6 +47,16 @@ bool irq_tpr_blocked(struct vcpu *v);
 u8 lapic_cr8(struct vcpu *v);		/* without a local APIC: vcpu->cr8 */
 void lapic_set_cr8(struct vcpu *v, u8 cr8);
 
+void lapic_set_tpr(struct vcpu *v, u8 tpr);
+
+/* vapic.c. KVM_SET_VAPIC_ADDR: 0 or -EINVAL. The cell's TPR becomes the APIC's, and back. */
+int vapic_set_addr(struct vcpu *v, u64 gpa);
+void vapic_take(struct vcpu *v);
+void vapic_show(struct vcpu *v);
+/* The instruction being emulated accesses the TPR: have KVM_RUN end; fill in why it did. */
+void vapic_note_access(struct vcpu *v, bool write);
+void vapic_report(struct vcpu *v);
+
 void lapic_timer_serve(struct vcpu *v);	/* REQ_TIMER */
 
 /* true: the access was this APIC's page and is done. */
