@@ -365,8 +365,10 @@ static void prepare(enum mode mode, const char *start, const char *end)
 		vm->mem[0x2000 + i] = 0x40 + i;
 	memset(vm->mem + 0x2800, 0, 64);
 	get_sregs(vcpu, &s);
-	if (mode == REAL)
+	if (mode == REAL) {
 		s.ds.limit = s.es.limit = s.fs.limit = s.gs.limit = s.ss.limit = 0xffffffff;
+		s.ds.g = s.es.g = s.fs.g = s.gs.g = s.ss.g = 1;
+	}
 	s.fs.base = 0x2000;
 	s.gs.base = GPA_HOLE;
 	set_sregs(vcpu, &s);

@@ -135,6 +135,9 @@ static void sregs_take_control(struct vcpu *v, const struct kvm_sregs *s)
 	r->cr3 = s->cr3;
 	r->cr4 = s->cr4;
 	r->efer = s->efer;
+	/* Without valid ones nothing is mapped; whoever sets this up may come to it later. */
+	if (regs_pae_paging(r) && !vcpu_load_pdptes(v, r->cr3))
+		memset(r->pdpte, 0, sizeof(r->pdpte));
 	lapic_set_cr8(v, s->cr8);
 	if (flush)
 		vcpu_request(v, REQ_TLB_FLUSH);

@@ -94,12 +94,13 @@ enum verdict to_errno(struct vcpu *v, int error)
 
 enum verdict vcpu_retire(struct vcpu *v, unsigned int len)
 {
-	struct regs *r = regs_get(v, G_IP | G_CODE);
+	struct regs *r = regs_get(v, G_IP);
 	u64 rip = r->rip + len;
 	bool step = r->rflags & X86_EFLAGS_TF;
 
 	/* Outside 64-bit code RIP has 32 bits. */
-	if (!(r->seg[SEG_CS].attr & SEG_L))
+	if (unlikely((rip ^ r->rip) >> 32) &&
+	    !(regs_get(v, G_CODE)->seg[SEG_CS].attr & SEG_L))
 		rip = (u32)rip;
 	r->rip = rip;
 	r->rflags &= ~X86_EFLAGS_RF;
@@ -171,7 +172,7 @@ static enum verdict write_cr(struct vcpu *v, unsigned int nr, u64 val)
 		ok = cr8_valid(val);
 		break;
 	}
-	if (!ok)
+	if (!ok || (s.effects & CR_LOAD_PDPTES && !vcpu_load_pdptes(v, s.cr3)))
 		return inject_gp(v, 0);
 	if (nr == 8) {
 		lapic_set_cr8(v, val);

@@ -16,6 +16,7 @@
 #include "../cpu/xcr.h"
 #include "../host/host.h"
 #include "../irq/lapic.h"
+#include "../mem/access.h"
 #include "vcpu.h"
 
 static void load_on(struct vcpu *v, int cpu)
@@ -120,6 +121,19 @@ void vcpu_model_changed(struct vcpu *v)
 	v->guest_xcr0 = r->cr4 & X86_CR4_OSXSAVE ? v->xcr0 : v->host_xcr0;
 	v->guest_dr7 = r->dr7;
 	lapic_model_changed(v);
+}
+
+bool vcpu_load_pdptes(struct vcpu *v, u64 cr3)
+{
+	u64 pdpte[4];
+
+	if (!backend->pae_registers)
+		return true;
+	if (mem_read(v->vm, cr3 & GENMASK_ULL(31, 5), pdpte, sizeof(pdpte)) ||
+	    !pdptes_valid(pdpte, v->model.maxphyaddr))
+		return false;
+	memcpy(regs_put(v, G_CR)->pdpte, pdpte, sizeof(pdpte));
+	return true;
 }
 
 /* What is trapped of a new vCPU; HLT must exit, or the host's CPU would idle in the guest. */

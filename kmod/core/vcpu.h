@@ -15,6 +15,8 @@
 #include <linux/rcuwait.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/types.h>
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
 
 #include "../cpu/cpuid.h"
 #include "../cpu/msr.h"
@@ -146,6 +148,12 @@ void vcpu_reset(struct vcpu *v, bool init);
 /* KVM_RUN. vcpu->mutex held. */
 int vcpu_run(struct vcpu *v);
 
+/*
+ * PAE paging reads its four top entries when CR3 is loaded, not when it walks; for a
+ * backend that wants them. vm->srcu held. false: no memory there, or a reserved bit is set.
+ */
+bool __must_check vcpu_load_pdptes(struct vcpu *v, u64 cr3);
+
 /* Attach this thread's CPU to the vCPU, and back: around everything that touches hardware state. */
 void vcpu_load(struct vcpu *v);
 void vcpu_put(struct vcpu *v);
@@ -169,6 +177,12 @@ static inline struct regs *regs_put(struct vcpu *v, u32 groups)
 
 	r->dirty |= groups;
 	return r;
+}
+
+/* G_CR is valid: 32-bit paging with 64-bit entries, whose top four live in registers? */
+static inline bool regs_pae_paging(const struct regs *r)
+{
+	return r->cr0 & X86_CR0_PG && r->cr4 & X86_CR4_PAE && !(r->efer & EFER_LMA);
 }
 
 /* Any context. Pairs with vcpu_has_request() in the vCPU's own thread. */

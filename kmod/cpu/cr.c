@@ -19,6 +19,9 @@
 #define CR3_NOFLUSH	BIT_ULL(63)
 #define MSW_BITS	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS)
 
+#define PDPTE_P		BIT_ULL(0)
+#define PDPTE_RSVD	(GENMASK_ULL(8, 5) | GENMASK_ULL(2, 1))
+
 /* Changes after which translations made before are wrong, or may be. */
 #define CR0_FLUSH	(X86_CR0_PG | X86_CR0_WP)
 #define CR4_FLUSH	(X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE |	\
@@ -55,6 +58,17 @@ bool cr3_valid(const struct cpu_model *m, const struct cr_state *s, u64 cr3)
 	if (s->cr4 & X86_CR4_PCIDE)
 		cr3 &= ~CR3_NOFLUSH;
 	return !(cr3 & m->gpa_rsvd);
+}
+
+bool pdptes_valid(const u64 pdpte[4], u8 maxphyaddr)
+{
+	u64 rsvd = GENMASK_ULL(63, maxphyaddr) | PDPTE_RSVD;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		if (pdpte[i] & PDPTE_P && pdpte[i] & rsvd)
+			return false;
+	return true;
 }
 
 static bool pae_paging(const struct cr_state *s)

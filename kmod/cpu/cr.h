@@ -53,6 +53,9 @@ bool cr4_valid(const struct cpu_model *m, u64 cr4);
 bool efer_valid(const struct cpu_model *m, u64 efer);
 bool cr3_valid(const struct cpu_model *m, const struct cr_state *s, u64 cr3);
 
+/* Are these four the top entries of PAE paging as loading CR3 takes them? */
+bool pdptes_valid(const u64 pdpte[4], u8 maxphyaddr);
+
 static inline bool cr8_valid(u64 cr8)
 {
 	return !(cr8 & ~0xfULL);

@@ -82,6 +82,7 @@ struct regs {
 	u8 cr8;				/* G_IP: the local APIC's task priority, as CR8 shows it */
 
 	u64 cr0, cr2, cr3, cr4, efer;	/* G_CR */
+	u64 pdpte[4];			/* G_CR: PAE paging's top entries, if backend->pae_registers */
 
 	/* CS, SS: G_CODE, what every decode needs; the others: G_SEG. CPL is the DPL of SS. */
 	struct seg seg[NR_SEGS];

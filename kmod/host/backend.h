@@ -69,8 +69,9 @@ struct backend {
 	void (*open_window)(struct vcpu *v, u32 which);	/* WINDOW_*; 0 closes all */
 
 	const struct tdp_format *tdp;
+	bool pae_registers;		/* regs.pdpte is used: PAE's top entries are registers */
 };
 
-extern const struct backend svm_backend;
+extern const struct backend svm_backend, vmx_backend;
 
 #endif

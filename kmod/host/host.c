@@ -182,15 +182,27 @@ static int caps_fill(struct host_caps *caps)
 	return caps_fill_fpu(caps);
 }
 
+static const struct backend *const backends[] = { &svm_backend, &vmx_backend };
+
+static const struct backend *find_backend(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(backends); i++)
+		if (backends[i]->supported())
+			return backends[i];
+	return NULL;
+}
+
 int host_init(void)
 {
 	int r;
 
-	if (!svm_backend.supported()) {
-		pr_info("vitro: this CPU has no SVM with nested paging, or the firmware forbids it\n");
+	backend = find_backend();
+	if (!backend) {
+		pr_info("vitro: no SVM with nested paging and no VMX, or the firmware forbids it\n");
 		return -EOPNOTSUPP;
 	}
-	backend = &svm_backend;
 
 	r = caps_fill(&host_caps);
 	if (r)

@@ -396,7 +396,34 @@ static void test_match(struct kunit *test)
 					  DEBUG_WRITE, 0x2000, 1), 6ULL);
 }
 
+/* An entry that is not present may hold anything; one bad entry spoils all four. */
+static const struct {
+	u64 entry;
+	bool valid;
+} pdpte_case[] = {
+	{ 0, true }, { ~1ULL, true }, { 0x1001, true }, { 0x1019, true }, { 0xe01, true },
+	{ 0xfffffff001, true }, { 0x10000000001, false }, { BIT_ULL(63) | 1, false },
+	{ 3, false }, { 5, false }, { 0x21, false }, { 0x41, false }, { 0x81, false },
+	{ 0x101, false },
+};
+
+static void test_pdptes(struct kunit *test)
+{
+	unsigned int i, n;
+
+	for (i = 0; i < ARRAY_SIZE(pdpte_case); i++) {
+		for (n = 0; n < 4; n++) {
+			u64 pdpte[4] = { 0x2001, 0x3001, 0, 0x4001 };
+
+			pdpte[n] = pdpte_case[i].entry;
+			KUNIT_EXPECT_EQ_MSG(test, pdptes_valid(pdpte, 40), pdpte_case[i].valid,
+					    "row %u", i);
+		}
+	}
+}
+
 static struct kunit_case cr_cases[] = {
+	KUNIT_CASE(test_pdptes),
 	KUNIT_CASE(test_cr0),
 	KUNIT_CASE(test_lmsw),
 	KUNIT_CASE(test_cr3),

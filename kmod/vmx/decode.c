@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * decode.c - VMX's exit reasons as neutral exits: one row a reason.
+ *
+ * A row names the kind, whether the hardware tells the instruction's length, and, where it
+ * says more, a function that takes that in. What is not asked for is not read.
+ *
+ * SDM "VMX Basic Exit Reasons", "VM Exits": "Recording VM-Exit Information".
+ */
+#include <uapi/asm/debugreg.h>
+
+#include "vmx.h"
+
+struct decode_row {
+	u8 kind;
+	bool known;		/* EXIT_HOST is 0, and so is a hole */
+	bool len;		/* the hardware tells the instruction's length */
+	void (*fill)(struct vcpu *v, struct vm_exit *e);
+};
+
+/* An IRET that faulted had unblocked NMIs already; it will run again. */
+static void reblock_nmi(struct vcpu *v, bool unblocked)
+{
+	if (unlikely(unblocked) && !v->vmx->cut_off)
+		v->vmx->nmi_masked = true;
+}
+
+static void fill_exception(struct vcpu *v, struct vm_exit *e)
+{
+	u32 info = v->vmx->intr_info;
+
+	e->info2 = info;
+	e->exc.vector = info & INTR_INFO_VECTOR_MASK;
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR ||
+	    e->exc.vector == X86_TRAP_MC) {
+		e->kind = EXIT_HOST;
+		return;
+	}
+	reblock_nmi(v, (info & INTR_INFO_UNBLOCK_NMI) && e->exc.vector != X86_TRAP_DF);
+	e->exc.has_error = info & INTR_INFO_DELIVER_CODE_MASK;
+	e->exc.error = e->exc.has_error ? vmcs_read(VM_EXIT_INTR_ERROR_CODE) : 0;
+	if (e->exc.vector == X86_TRAP_DB) {
+		e->kind = EXIT_PRIVATE;
+		e->exc.dr6 = vmcs_read(EXIT_QUALIFICATION);
+	}
+}
+
+static void fill_pio(struct vcpu *v, struct vm_exit *e)
+{
+	u32 qual = e->info1 = vmcs_read(EXIT_QUALIFICATION);
+
+	e->pio.size = (qual & 7) + 1;
+	e->pio.in = qual & BIT(3);
+	e->pio.string = qual & BIT(4);
+	e->pio.port = qual >> 16;
+}
+
+/* A walk that sets accessed and dirty bits counts as a write. */
+static void fill_ept(struct vcpu *v, struct vm_exit *e)
+{
+	u64 qual = e->info1 = vmcs_read(EXIT_QUALIFICATION);
+
+	reblock_nmi(v, qual & INTR_INFO_UNBLOCK_NMI);
+	e->tdp.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
+	e->tdp.access = qual & EPT_VIOLATION_ACC_INSTR ? ACCESS_FETCH :
+			qual & EPT_VIOLATION_ACC_WRITE ? ACCESS_WRITE : ACCESS_READ;
+}
+
+/* Types of access: to, from, CLTS, LMSW. The last two are left to the decoder. */
+static void fill_cr(struct vcpu *v, struct vm_exit *e)
+{
+	u32 qual = e->info1 = vmcs_read(EXIT_QUALIFICATION);
+	u8 type = (qual & CONTROL_REG_ACCESS_TYPE) >> 4;
+
+	e->cr.nr = qual & 0xf;
+	e->cr.write = type != 1;
+	e->cr.has_value = false;
+	e->cr.gpr = (qual & CONTROL_REG_ACCESS_REG) >> 8;
+	e->undecoded = type > 1;
+}
+
+static void fill_dr(struct vcpu *v, struct vm_exit *e)
+{
+	u32 qual = e->info1 = vmcs_read(EXIT_QUALIFICATION);
+
+	e->dr.nr = qual & DEBUG_REG_ACCESS_NUM;
+	e->dr.write = !(qual & TYPE_MOV_FROM_DR);
+	e->dr.gpr = DEBUG_REG_ACCESS_REG(qual);
+}
+
+#define ROW(reason, kind, ...)	[EXIT_REASON_##reason] = { EXIT_##kind, true, ##__VA_ARGS__ }
+
+static const struct decode_row rows[] = {
+	ROW(EXCEPTION_NMI,		EXCEPTION, false, fill_exception),
+	ROW(EXTERNAL_INTERRUPT,		HOST),
+	ROW(TRIPLE_FAULT,		SHUTDOWN),
+	ROW(INIT_SIGNAL,		HOST),
+	ROW(INTERRUPT_WINDOW,		WINDOW),
+	ROW(NMI_WINDOW,			WINDOW),
+	ROW(TASK_SWITCH,		TASK_SWITCH),
+	ROW(CPUID,			CPUID, true),
+	ROW(HLT,			HLT, true),
+	ROW(INVD,			WBINVD, true),
+	ROW(RDPMC,			RDPMC, true),
+	ROW(VMCALL,			HYPERCALL, true),
+	ROW(VMCLEAR,			UNDEFINED),
+	ROW(VMLAUNCH,			UNDEFINED),
+	ROW(VMPTRLD,			UNDEFINED),
+	ROW(VMPTRST,			UNDEFINED),
+	ROW(VMREAD,			UNDEFINED),
+	ROW(VMRESUME,			UNDEFINED),
+	ROW(VMWRITE,			UNDEFINED),
+	ROW(VMOFF,			UNDEFINED),
+	ROW(VMON,			UNDEFINED),
+	ROW(CR_ACCESS,			CR, true, fill_cr),
+	ROW(DR_ACCESS,			DR, true, fill_dr),
+	ROW(IO_INSTRUCTION,		PIO, true, fill_pio),
+	ROW(MSR_READ,			RDMSR, true),
+	ROW(MSR_WRITE,			WRMSR, true),
+	ROW(MWAIT_INSTRUCTION,		MWAIT, true),
+	ROW(MONITOR_INSTRUCTION,	MWAIT, true),
+	ROW(PAUSE_INSTRUCTION,		PAUSE, true),
+	ROW(TPR_BELOW_THRESHOLD,	WINDOW),
+	ROW(EPT_VIOLATION,		TDP_FAULT, false, fill_ept),
+	ROW(INVEPT,			UNDEFINED),
+	ROW(INVVPID,			UNDEFINED),
+	ROW(WBINVD,			WBINVD, true),
+	ROW(XSETBV,			XSETBV, true),
+	ROW(VMFUNC,			UNDEFINED),
+};
+
+static const struct decode_row row_fail = { EXIT_FAIL_ENTRY };
+static const struct decode_row row_unknown = { EXIT_UNKNOWN };
+
+static const struct decode_row *decode_row(const struct vmx_vcpu *s)
+{
+	if (s->refused || (s->reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		return &row_fail;
+	if (s->reason >= ARRAY_SIZE(rows) || !rows[s->reason].known)
+		return &row_unknown;
+	return &rows[s->reason];
+}
+
+void vmx_decode_exit(struct vcpu *v, struct vm_exit *e)
+{
+	const struct vmx_vcpu *s = v->vmx;
+	const struct decode_row *row = decode_row(s);
+
+	e->kind = row->kind;
+	e->reason = s->reason;
+	e->info1 = 0;
+	e->info2 = 0;
+	e->undecoded = false;
+	e->insn_len = row->len ? vmcs_read(VM_EXIT_INSTRUCTION_LEN) : 0;
+	if (row->fill)
+		row->fill(v, e);
+}
+
+/* What only VMX has to deal with: a #DB that exits has not changed DR6 yet. */
+enum verdict vmx_private_exit(struct vcpu *v, struct vm_exit *e)
+{
+	struct regs *r = regs_put(v, G_DR);
+
+	r->dr6 = (r->dr6 & ~(u64)DR_TRAP_BITS) |
+		 (e->exc.dr6 & (DR_TRAP_BITS | DR_STEP | BIT(13)));
+	e->kind = EXIT_EXCEPTION;
+	return exit_table[EXIT_EXCEPTION].handle(v, e);
+}

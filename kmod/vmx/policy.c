@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * policy.c - what the guest may do by itself and what it is stopped at.
+ *
+ * The fixed part was agreed in caps.c; the rest follows from vcpu->policy. Callers: core,
+ * through the backend table; vcpu->mutex held, loaded.
+ *
+ * SDM "Virtual-Machine Control Structures": "VM-Execution Control Fields"; "Virtualizing
+ * System Resources".
+ */
+#include "vmx.h"
+
+/*
+ * Allowed: CR0.TS and CR0.MP, CR2, CR3, some of CR4, reading CR0 and CR4, INVLPG, INVPCID,
+ * RDTSC, RDTSCP, descriptor tables, PUSHF, POPF, IRET, INT n: EPT and the read shadows make
+ * them the guest's own business. CR8 with a TPR shadow.
+ * Trapped, always: see caps.c; #DB, because an intercepted one leaves the host's DR6 alone;
+ * #MC, which is the host's.
+ */
+#define ALWAYS_TRAPPED	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_MC))
+
+#define CR8_EXITING	(CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING)
+
+/* So many ticks between two PAUSEs are one loop; so many ticks of a loop are a spin lock. */
+#define PLE_GAP_TICKS		128
+#define PLE_WINDOW_TICKS	4096
+
+static void init_controls(struct vmx_vcpu *s)
+{
+	s->cpu_ctl = vmx_config.ctl[VMX_CPU];
+	if (!vmx_has(VMX_OPT_TPR_SHADOW))
+		s->cpu_ctl |= CR8_EXITING;
+	s->cpu2_ctl = vmx_config.ctl[VMX_CPU2] & ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	if (!s->vpid)
+		s->cpu2_ctl &= ~SECONDARY_EXEC_ENABLE_VPID;
+	s->entry_ctl = vmx_config.ctl[VMX_ENTRY];
+
+	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, vmx_config.ctl[VMX_PIN]);
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, s->cpu_ctl);
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, s->cpu2_ctl);
+	vmcs_write(VM_EXIT_CONTROLS, vmx_config.ctl[VMX_EXIT]);
+	vmcs_write(VM_ENTRY_CONTROLS, s->entry_ctl);
+}
+
+/* A new VMCS may hold anything: what the CPU looks at is written. */
+void vmx_policy_init(struct vcpu *v)
+{
+	static const u16 zero[] = {
+		PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH, CR3_TARGET_COUNT,
+		VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_LOAD_COUNT, VM_ENTRY_MSR_LOAD_COUNT,
+		VM_ENTRY_INTR_INFO_FIELD, GUEST_INTERRUPTIBILITY_INFO, GUEST_ACTIVITY_STATE,
+		GUEST_PENDING_DBG_EXCEPTIONS, GUEST_RIP, GUEST_RSP, GUEST_RFLAGS, TSC_OFFSET,
+		HOST_CR3, HOST_CR4, HOST_RSP,
+	};
+	struct vmx_vcpu *s = v->vmx;
+	unsigned int i;
+
+	init_controls(s);
+	for (i = 0; i < ARRAY_SIZE(zero); i++)
+		vmcs_write(zero[i], 0);
+	vmcs_write(EXCEPTION_BITMAP, ALWAYS_TRAPPED);
+	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa);
+	vmcs_write(EPT_POINTER, s->eptp);
+	vmcs_write(VMCS_LINK_POINTER, ~0ULL);
+	vmcs_write(CR0_GUEST_HOST_MASK, ~CR0_GUEST);
+	vmcs_write(CR4_GUEST_HOST_MASK, ~CR4_GUEST);
+	if (s->vpid)
+		vmcs_write(VIRTUAL_PROCESSOR_ID, s->vpid);
+	if (vmx_has(VMX_OPT_TPR_SHADOW)) {
+		vmcs_write(VIRTUAL_APIC_PAGE_ADDR, __pa(s->vapic));
+		vmcs_write(TPR_THRESHOLD, 0);
+	}
+	if (vmx_has(VMX_OPT_PAUSE_LOOP)) {
+		vmcs_write(PLE_GAP, PLE_GAP_TICKS);
+		vmcs_write(PLE_WINDOW, PLE_WINDOW_TICKS);
+	}
+	if (vmx_has(VMX_OPT_XSAVES))
+		vmcs_write(XSS_EXIT_BITMAP, 0);
+}
+
+void vmx_cpu_control(struct vmx_vcpu *s, u32 bits, bool on)
+{
+	u32 ctl = on ? s->cpu_ctl | bits : s->cpu_ctl & ~bits;
+
+	if (ctl == s->cpu_ctl)
+		return;
+	s->cpu_ctl = ctl;
+	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, ctl);
+}
+
+void vmx_apply_policy(struct vcpu *v)
+{
+	const struct policy *p = &v->policy;
+	struct vmx_vcpu *s = v->vmx;
+
+	vmcs_write(EXCEPTION_BITMAP, p->exceptions | ALWAYS_TRAPPED);
+	vmx_cpu_control(s, CPU_BASED_HLT_EXITING, p->hlt);
+	/* Without the hardware's eye for loops every single PAUSE would exit. */
+	s->cpu2_ctl &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	if (p->pause && vmx_has(VMX_OPT_PAUSE_LOOP))
+		s->cpu2_ctl |= SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, s->cpu2_ctl);
+}
+
+void vmx_set_tsc_offset(struct vcpu *v, u64 offset)
+{
+	vmcs_write(TSC_OFFSET, offset);
+}
+
+/* With EPT no entry is tagged by a VPID alone: those of the EPT root are all there are. */
+void vmx_flush_tlb(struct vcpu *v)
+{
+	preempt_disable();
+	vmx_invept(v->vmx);
+	preempt_enable();
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * run.c - a vCPU's VMCS: made, loaded on a CPU, entered, left.
+ *
+ * Callers: core, through the backend table. vcpu->mutex held; load, put and enter with
+ * preemption off.
+ *
+ * SDM "Virtual-Machine Control Structures", "VM Entries", "VM Exits": "Loading Host State".
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <asm/cpu_entry_area.h>
+#include <asm/desc.h>
+#include <asm/mmu_context.h>
+#include <asm/msr.h>
+#include <asm/special_insns.h>
+#include <asm/tlbflush.h>
+
+#include "../host/host.h"
+#include "vmx.h"
+
+int vmx_vm_init(struct vm *vm)
+{
+	return 0;
+}
+
+void vmx_vm_free(struct vm *vm)
+{
+}
+
+/*
+ * What an exit loads and no CPU or thread changes. Selectors that are not the kernel's
+ * must be 0 here; put brings them back.
+ */
+static void init_host_state(void)
+{
+	struct desc_ptr idt;
+	u64 val;
+
+	vmcs_write(HOST_CS_SELECTOR, __KERNEL_CS);
+	vmcs_write(HOST_SS_SELECTOR, __KERNEL_DS);
+	vmcs_write(HOST_DS_SELECTOR, 0);
+	vmcs_write(HOST_ES_SELECTOR, 0);
+	vmcs_write(HOST_FS_SELECTOR, 0);
+	vmcs_write(HOST_GS_SELECTOR, 0);
+	vmcs_write(HOST_TR_SELECTOR, GDT_ENTRY_TSS * 8);
+	store_idt(&idt);
+	vmcs_write(HOST_IDTR_BASE, idt.address);
+	vmcs_write(HOST_CR0, read_cr0());
+	vmcs_write(HOST_RIP, (unsigned long)vmx_vmexit);
+
+	rdmsrl(MSR_IA32_SYSENTER_CS, val);
+	vmcs_write(HOST_IA32_SYSENTER_CS, val);
+	rdmsrl(MSR_IA32_SYSENTER_EIP, val);
+	vmcs_write(HOST_IA32_SYSENTER_EIP, val);
+	rdmsrl(MSR_EFER, val);
+	vmcs_write(HOST_IA32_EFER, val);
+	rdmsrl(MSR_IA32_CR_PAT, val);
+	vmcs_write(HOST_IA32_PAT, val);
+}
+
+/* The VMCS has come to this CPU. */
+static void set_host_cpu(int cpu)
+{
+	u64 val;
+
+	vmcs_write(HOST_TR_BASE, (unsigned long)&get_cpu_entry_area(cpu)->tss.x86_tss);
+	vmcs_write(HOST_GDTR_BASE, (unsigned long)get_cpu_gdt_ro(cpu));
+	rdmsrl(MSR_GS_BASE, val);
+	vmcs_write(HOST_GS_BASE, val);
+	rdmsrl(MSR_IA32_SYSENTER_ESP, val);
+	vmcs_write(HOST_IA32_SYSENTER_ESP, val);
+}
+
+static int alloc_pages_of(struct vmx_vcpu *s)
+{
+	s->vmcs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	s->vapic = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!s->vmcs || !s->vapic) {
+		free_page((unsigned long)s->vmcs);
+		free_page((unsigned long)s->vapic);
+		return -ENOMEM;
+	}
+	s->vmcs->revision = vmx_revision;
+	s->vmcs_pa = __pa(s->vmcs);
+	return 0;
+}
+
+int vmx_vcpu_init(struct vcpu *v)
+{
+	struct vmx_vcpu *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+	int cpu;
+
+	if (!s)
+		return -ENOMEM;
+	if (alloc_pages_of(s)) {
+		kfree(s);
+		return -ENOMEM;
+	}
+	s->cpu = -1;
+	s->vpid = vmx_vpid_alloc();
+	s->eptp = v->vm->tdp.root | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB |
+		  (vmx_has(VMX_OPT_EPT_AD) ? VMX_EPTP_AD_ENABLE_BIT : 0);
+	v->vmx = s;
+
+	cpu = get_cpu();
+	vmx_attach(s, cpu);
+	set_host_cpu(cpu);
+	init_host_state();
+	vmx_policy_init(v);
+	vmx_invept(s);
+	put_cpu();
+	return 0;
+}
+
+void vmx_vcpu_free(struct vcpu *v)
+{
+	struct vmx_vcpu *s = v->vmx;
+
+	vmx_detach(s);
+	vmx_vpid_free(s->vpid);
+	free_page((unsigned long)s->vmcs);
+	free_page((unsigned long)s->vapic);
+	kfree(s);
+	v->vmx = NULL;
+}
+
+/* An exit leaves the thread's own segments and base behind. */
+static void save_host_thread(struct vmx_host *h)
+{
+	savesegment(fs, h->fs);
+	savesegment(gs, h->gs);
+	savesegment(ds, h->ds);
+	savesegment(es, h->es);
+	store_ldt(h->ldt);
+	rdmsrl(MSR_FS_BASE, h->fs_base);
+	rdmsrl(MSR_KERNEL_GS_BASE, h->kernel_gs_base);
+	vmcs_write(HOST_FS_BASE, h->fs_base);
+}
+
+static void restore_host_thread(const struct vmx_host *h, int cpu)
+{
+	if (unlikely(h->ds))
+		loadsegment(ds, h->ds);
+	if (unlikely(h->es))
+		loadsegment(es, h->es);
+	if (unlikely(h->fs)) {
+		loadsegment(fs, h->fs);
+		wrmsrl(MSR_FS_BASE, h->fs_base);
+	}
+	if (unlikely(h->gs))
+		load_gs_index(h->gs);
+	wrmsrl(MSR_KERNEL_GS_BASE, h->kernel_gs_base);
+
+	/* An exit sets the limits of the TSS and the GDT to what they are not. */
+	invalidate_tss_limit();
+	load_fixmap_gdt(cpu);
+	if (unlikely(h->ldt))
+		asm volatile("lldt %0" : : "r" (h->ldt));
+}
+
+void vmx_load(struct vcpu *v, int cpu)
+{
+	struct vmx_vcpu *s = v->vmx;
+
+	if (vmx_attach(s, cpu)) {
+		set_host_cpu(cpu);
+		/* What this CPU remembers may be older than the last flush. */
+		vmx_invept(s);
+	}
+	save_host_thread(&s->host);
+	vmx_load_msrs(s);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		wrmsrl(MSR_TSC_AUX, v->msr.tsc_aux);
+}
+
+void vmx_put(struct vcpu *v)
+{
+	struct vmx_vcpu *s = v->vmx;
+
+	vmx_put_msrs(s);
+	restore_host_thread(&s->host, smp_processor_id());
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		wrmsrl(MSR_TSC_AUX, host_tsc_aux());
+}
+
+/* What of the host changes from entry to entry, now and then. */
+static void set_host_entry(struct vmx_vcpu *s)
+{
+	unsigned long cr3 = __get_current_cr3_fast(), cr4 = cr4_read_shadow();
+
+	if (s->host_cr3 != cr3) {
+		s->host_cr3 = cr3;
+		vmcs_write(HOST_CR3, cr3);
+	}
+	if (s->host_cr4 != cr4) {
+		s->host_cr4 = cr4;
+		vmcs_write(HOST_CR4, cr4);
+	}
+}
+
+static noinstr void enter_irqoff(struct vcpu *v)
+{
+	struct vmx_vcpu *s = v->vmx;
+
+	host_guest_enter();
+	if (native_read_cr2() != s->cr2)
+		native_write_cr2(s->cr2);
+	s->refused = vmx_vmenter(v->regs.gpr, &s->host_rsp, s->launched);
+	s->cr2 = native_read_cr2();
+	host_guest_exit();
+}
+
+void vmx_enter(struct vcpu *v)
+{
+	vmx_flush_entry(v);
+	set_host_entry(v->vmx);
+	enter_irqoff(v);
+	vmx_fetch_exit(v);
+	vmx_note_exit(v);
+}
+
+/*
+ * A host interrupt still waits in the local APIC and is taken when interrupts are on
+ * again. An NMI and a machine check have been swallowed by the exit.
+ */
+void vmx_exit_irqoff(struct vcpu *v)
+{
+	u32 info = v->vmx->intr_info;
+
+	if (likely(!(info & INTR_INFO_VALID_MASK)))
+		return;
+	if ((info & INTR_INFO_INTR_TYPE_MASK) == INTR_TYPE_NMI_INTR)
+		asm volatile("int $2");	/* its IRET unblocks NMIs */
+	else if ((info & INTR_INFO_VECTOR_MASK) == X86_TRAP_MC)
+		host_machine_check();
+}
+
+const struct backend vmx_backend = {
+	.name = "vmx",
+
+	.supported = vmx_supported,
+	.setup = vmx_setup,
+	.teardown = vmx_teardown,
+	.cpu_on = vmx_cpu_on,
+	.cpu_off = vmx_cpu_off,
+
+	.vm_init = vmx_vm_init,
+	.vm_free = vmx_vm_free,
+
+	.vcpu_init = vmx_vcpu_init,
+	.vcpu_free = vmx_vcpu_free,
+	.load = vmx_load,
+	.put = vmx_put,
+
+	.fetch = vmx_fetch,
+	.flush = vmx_flush,
+
+	.apply_policy = vmx_apply_policy,
+	.set_tsc_offset = vmx_set_tsc_offset,
+	.flush_tlb = vmx_flush_tlb,
+
+	.enter = vmx_enter,
+	.exit_irqoff = vmx_exit_irqoff,
+	.decode_exit = vmx_decode_exit,
+	.private_exit = vmx_private_exit,
+
+	.nmi_blocked = vmx_nmi_blocked,
+	.set_nmi_masked = vmx_set_nmi_masked,
+	.inject = vmx_inject,
+	.reclaim = vmx_reclaim,
+	.open_window = vmx_open_window,
+
+	.tdp = &ept_format,
+	.pae_registers = true,
+};
