@@ -51,10 +51,13 @@ SYM_FUNC_START(svm_vmrun)
 	mov	GPR(13)(%rsi), %r13
 	mov	GPR(14)(%rsi), %r14
 	mov	GPR(15)(%rsi), %r15
-	mov	GPR(RSI)(%rsi), %rsi
 
-	/* IF decides whether host interrupts end the guest; GIF still holds them off here. */
+	/*
+	 * IF decides whether host interrupts end the guest; GIF still holds them off here.
+	 * STI is not the last before VMRUN: an emulator may lend its shadow to the guest.
+	 */
 	sti
+	mov	GPR(RSI)(%rsi), %rsi
 	vmrun	%rax
 	cli
 

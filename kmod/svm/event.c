@@ -127,14 +127,18 @@ void svm_open_window(struct vcpu *v, u32 which)
 	vmcb->control.clean = 0;
 }
 
-/* After each exit: has an IRET that ends an NMI been passed? Hide our TF. */
+/*
+ * After each exit: has an IRET that ends an NMI been passed? Hide our TF, unless that
+ * IRET has just loaded the flags.
+ */
 void svm_note_exit(struct vcpu *v)
 {
 	struct svm_vcpu *s = v->svm;
+	bool iret = unlikely(s->nmi_phase == NMI_IRET) && v->regs.rip != s->iret_rip;
 
-	if (unlikely(s->nmi_phase == NMI_IRET) && v->regs.rip != s->iret_rip)
+	if (iret)
 		s->nmi_phase = NMI_OPEN;
-	if (unlikely(s->stepping))
+	else if (unlikely(s->stepping))
 		v->regs.rflags = (v->regs.rflags & ~X86_EFLAGS_TF) |
 				 (s->step_tf ? X86_EFLAGS_TF : 0);
 }
@@ -147,6 +151,8 @@ enum verdict svm_exit_iret(struct vcpu *v)
 	svm_intercept(s->vmcb, INTERCEPT_IRET, false);
 	s->nmi_phase = NMI_IRET;
 	s->iret_rip = v->regs.rip;
+	if (v->windows & WINDOW_NMI)
+		step_begin(v);
 	vcpu_request(v, REQ_IRQ);
 	return RESUME;
 }
