@@ -33,6 +33,7 @@ struct event {
 /* A vCPU's own events; what other threads send stands in its mailbox. */
 struct events {
 	struct event again;	/* its delivery was cut off by an exit: goes first */
+	bool cut_off;		/* after a stay: the backend may have one to reclaim */
 	struct fault exception;	/* raised, not yet delivered */
 	bool exception_pending;
 	bool nmi_masked;	/* from an NMI's delivery to the next IRET */

@@ -443,12 +443,9 @@ enum verdict exit_handle(struct vcpu *v, struct vm_exit *e)
 	const struct exit_row *row = &exit_table[e->kind];
 	enum verdict verdict;
 
-	if (e->undecoded) {
-		if (!glue_complete_exit(v, e, &verdict))
-			return verdict;
-	} else if (row->insn && !e->insn_len) {
-		e->insn_len = glue_insn_len(v, e->kind, &verdict);
-		if (!e->insn_len)
+	if (row->insn && (!e->insn_len || e->undecoded)) {
+		verdict = e->undecoded ? glue_complete_exit(v, e) : glue_insn_len(v, e);
+		if (verdict != RETIRE)
 			return verdict;
 	}
 	verdict = row->handle(v, e);

@@ -95,17 +95,22 @@ static void inject_plan(struct vcpu *v, struct event_plan *plan)
 	backend->inject(v, &plan->inject);
 }
 
-static void deliver_events(struct vcpu *v)
+/* Is there nothing to inject, and no window to open or close? */
+static bool no_events(const struct vcpu *v)
+{
+	const struct events *ev = &v->events;
+
+	return !v->windows && ev->again.type == EVENT_NONE && !ev->exception_pending &&
+	       !ev->nmi_pending && irq_quiet(v);
+}
+
+static noinline void deliver_events(struct vcpu *v)
 {
 	struct event_view view = { .ev = &v->events };
 	struct event_plan plan;
 	u32 which = 0;
 
 	view.irq_pending = irq_pending(v);
-	if (likely(!view.irq_pending && !v->windows && v->events.again.type == EVENT_NONE &&
-		   !v->events.exception_pending && !v->events.nmi_pending && !irq_tpr_blocked(v)))
-		return;
-
 	view.irq_blocked = v->regs.shadow || !(v->regs.rflags & X86_EFLAGS_IF);
 	view.nmi_blocked = backend->nmi_blocked(v);
 	plan = event_next(&view);
@@ -142,7 +147,6 @@ static void enter_guest(struct vcpu *v)
 		load_debug(&v->regs);
 	if (switch_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, v->guest_xcr0);
-	v->regs.cr8 = lapic_cr8(v);
 
 	vtime_account_guest_enter();
 	backend->enter(v);
@@ -161,11 +165,13 @@ static void enter_guest(struct vcpu *v)
  */
 static bool stay_in_guest(struct vcpu *v)
 {
-	u32 dirty = v->regs.dirty;
+	u32 dirty = v->regs.dirty & ~backend->entered;
+	u8 cr8 = lapic_cr8(v);
 
 	preempt_disable();
 	if (dirty)
 		backend->flush(v, dirty);
+	v->regs.cr8 = cr8;
 	local_irq_disable();
 	smp_store_mb(v->mode, IN_GUEST);	/* pairs with vcpu_kick() */
 	if (unlikely(READ_ONCE(v->mailbox.requests) || xfer_to_guest_mode_work_pending())) {
@@ -180,10 +186,12 @@ static bool stay_in_guest(struct vcpu *v)
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
 
+	v->events.cut_off = true;
 	enter_guest(v);
 
 	WRITE_ONCE(v->mode, OUTSIDE_GUEST);
-	backend->exit_irqoff(v);
+	if (backend->exit_irqoff)
+		backend->exit_irqoff(v);
 	v->stat.entries++;
 
 	/* The interrupt that ended the stay is taken here, still on the guest's account. */
@@ -194,7 +202,7 @@ static bool stay_in_guest(struct vcpu *v)
 	preempt_enable();
 
 	v->srcu_idx = srcu_read_lock(&v->vm->srcu);
-	if (v->regs.cr8 != lapic_cr8(v))
+	if (v->regs.cr8 != cr8)
 		lapic_set_cr8(v, v->regs.cr8);
 	return true;
 }
@@ -263,7 +271,8 @@ static int run_loop(struct vcpu *v)
 
 		if (unlikely(v->vapic_gpa))
 			vapic_take(v);
-		deliver_events(v);
+		if (unlikely(!no_events(v)))
+			deliver_events(v);
 		if (unlikely(v->vapic_gpa))
 			vapic_show(v);
 		r = serve_host_work(v);
@@ -274,7 +283,8 @@ static int run_loop(struct vcpu *v)
 		if (unlikely(!stay_in_guest(v)))
 			continue;
 
-		backend->reclaim(v, &v->events.again);
+		if (unlikely(v->events.cut_off))
+			backend->reclaim(v, &v->events.again);
 		backend->decode_exit(v, &e);
 		v->stat.exits[e.kind]++;
 		if (exit_handle(v, &e) == USER)

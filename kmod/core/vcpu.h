@@ -122,6 +122,7 @@ struct vcpu {
 	int srcu_idx;
 	int cpu;			/* the physical CPU it was loaded on last; -1: none */
 	u8 mode;			/* enum vcpu_mode; any thread may read it, cmpxchg() */
+	unsigned long rcu_told;		/* host_guest_enter()'s */
 	struct preempt_notifier preempt;
 	struct rcuwait wait;		/* where a halted vCPU sleeps */
 	struct mailbox mailbox;

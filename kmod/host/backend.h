@@ -47,6 +47,7 @@ struct backend {
 	/* state: loaded. vcpu->regs.valid and .dirty are the caller's. */
 	void (*fetch)(struct vcpu *v, u32 groups);
 	void (*flush)(struct vcpu *v, u32 groups);
+	u32 entered;				/* groups that enter carries over, dirty or not */
 
 	/* policy: loaded */
 	void (*apply_policy)(struct vcpu *v);
@@ -55,7 +56,7 @@ struct backend {
 
 	/* run: interrupts off; enter returns after the exit, dirty groups were flushed before */
 	void (*enter)(struct vcpu *v);
-	void (*exit_irqoff)(struct vcpu *v);	/* host NMI, machine check */
+	void (*exit_irqoff)(struct vcpu *v);	/* host NMI, machine check; NULL: enter does it */
 	/* preemption on: sets regs.valid for what came cheaply */
 	void (*decode_exit)(struct vcpu *v, struct vm_exit *e);
 	enum verdict (*private_exit)(struct vcpu *v, struct vm_exit *e);
@@ -64,7 +65,10 @@ struct backend {
 	bool (*nmi_blocked)(struct vcpu *v);
 	void (*set_nmi_masked)(struct vcpu *v, bool masked);
 	void (*inject)(struct vcpu *v, const struct event *ev);
-	/* What was being delivered when the guest exited, or was injected and never entered. */
+	/*
+	 * What was being delivered when the guest exited, or was injected and never entered.
+	 * enter may clear events.cut_off when it knows that it is nothing.
+	 */
 	void (*reclaim)(struct vcpu *v, struct event *ev);
 	void (*open_window)(struct vcpu *v, u32 which);	/* WINDOW_*; 0 closes all */
 

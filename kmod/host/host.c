@@ -254,12 +254,6 @@ u64 host_now_ns(void)
 	return ktime_get_raw_ns();
 }
 
-void host_debug_restore(void)
-{
-	if (hw_breakpoint_active())
-		hw_breakpoint_restore();
-}
-
 int host_predictor_barrier(bool issue)
 {
 	if (issue)

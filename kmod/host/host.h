@@ -11,9 +11,11 @@
 #include <linux/ftrace.h>
 #include <linux/instrumentation.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/vtime.h>
+#include <asm/debugreg.h>
 
 #include "../cpu/host_caps.h"
 
@@ -33,22 +35,32 @@ void host_virt_put(void);
 u64 host_tsc_aux(void);		/* this CPU's own MSR_TSC_AUX */
 void host_machine_check(void);	/* a machine check hit the guest: let the host handle it */
 u64 host_now_ns(void);		/* monotonic-raw: what guest clocks run on; any context */
-void host_debug_restore(void);	/* this CPU's own DR0-3 and DR7 */
 int host_predictor_barrier(bool issue);	/* IBPB for a guest that wrote PRED_CMD; 0 */
+
+/* This CPU's own DR0-3 and DR7. */
+static inline void host_debug_restore(void)
+{
+	if (hw_breakpoint_active())
+		hw_breakpoint_restore();
+}
 
 /*
  * Around the world switch: from here to host_guest_exit() RCU, lockdep and tracing see
  * this CPU as in user space. Interrupts off; the caller is noinstr.
+ *
+ * @told: the jiffy in which this thread last told RCU that it holds nothing. RCU asks at
+ * the timer interrupt, so once in between is as good as at every entry.
  */
-static __always_inline void host_guest_enter(void)
+static __always_inline void host_guest_enter(unsigned long *told)
 {
 	instrumentation_begin();
 	trace_hardirqs_on_prepare();
 	lockdep_hardirqs_on_prepare();
 	instrumentation_end();
 
-	if (!context_tracking_guest_enter()) {
+	if (!context_tracking_guest_enter() && unlikely(time_after(jiffies, *told))) {
 		instrumentation_begin();
+		*told = jiffies;
 		rcu_virt_note_context_switch(smp_processor_id());
 		instrumentation_end();
 	}

@@ -420,11 +420,9 @@ static bool fetch_decode_slow(struct vcpu *v, struct x86_insn *insn, u64 why_gpa
 /* Fetch and decode at RIP. false: *@out is the verdict. */
 static bool fetch_decode(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, enum verdict *out)
 {
-	u64 code[LINEAR_CODE / sizeof(u64)];
-
 	regs_get(v, G_IP | G_CR | G_CODE);
-	if (likely(linear_code(v, code)) &&
-	    insn_decode(insn, (u8 *)code, INSN_MAX_LEN, INSN_LONG64) == INSN_OK)
+	if (likely(linear_code(v, v->insn.code)) &&
+	    insn_decode(insn, (u8 *)v->insn.code, INSN_MAX_LEN, INSN_LONG64) == INSN_OK)
 		return true;
 	return fetch_decode_slow(v, insn, why_gpa, out);
 }
@@ -452,24 +450,30 @@ static bool begins_with(u64 code, const struct expected *x)
 	return !((code ^ x->bytes) & ((1ULL << 8 * x->len) - 1));
 }
 
-unsigned int glue_insn_len(struct vcpu *v, enum exit_kind kind, enum verdict *out)
+static noinline enum verdict decode_len(struct vcpu *v, struct vm_exit *e)
 {
-	const struct expected *x = &expected[kind];
-	u64 code[LINEAR_CODE / sizeof(u64)];
-	struct x86_insn insn;
+	const struct expected *x = &expected[e->kind];
+	struct x86_insn *insn = &v->insn.insn;
+	enum verdict verdict;
+
+	if (!fetch_decode(v, insn, ~0ULL, &verdict))
+		return verdict;
+	if (x->len && memcmp(&insn->bytes[insn->len - x->len], &x->bytes, x->len))
+		return RESUME;
+	e->insn_len = insn->len;
+	return RETIRE;
+}
+
+enum verdict glue_insn_len(struct vcpu *v, struct vm_exit *e)
+{
+	const struct expected *x = &expected[e->kind];
 
 	/* Nearly always there are no prefixes: a look at the bytes is enough. */
 	regs_get(v, G_IP | G_CR | G_CODE);
-	if (x->len && linear_code(v, code) && begins_with(code[0], x))
-		return x->len;
-
-	if (!fetch_decode(v, &insn, ~0ULL, out))
-		return 0;
-	if (x->len && memcmp(&insn.bytes[insn.len - x->len], &x->bytes, x->len)) {
-		*out = RESUME;
-		return 0;
-	}
-	return insn.len;
+	if (unlikely(!x->len || !linear_code(v, v->insn.code) || !begins_with(v->insn.code[0], x)))
+		return decode_len(v, e);
+	e->insn_len = x->len;
+	return RETIRE;
 }
 
 static bool is_0f(const struct x86_insn *insn, u8 opcode)
@@ -477,8 +481,8 @@ static bool is_0f(const struct x86_insn *insn, u8 opcode)
 	return insn->map == INSN_MAP_0F && insn->enc == INSN_ENC_LEGACY && insn->opcode == opcode;
 }
 
-/* LMSW: the operand's low word, from a register or memory. */
-static bool lmsw_operand(struct vcpu *v, const struct x86_insn *insn, u16 *msw, enum verdict *out)
+/* LMSW: the operand's low word, from a register or memory. RETIRE: it is there. */
+static enum verdict lmsw_operand(struct vcpu *v, const struct x86_insn *insn, u16 *msw)
 {
 	const struct regs *r = regs_get(v, G_GPR | G_IP | G_CR | G_CODE | G_SEG);
 	struct fault f;
@@ -486,32 +490,29 @@ static bool lmsw_operand(struct vcpu *v, const struct x86_insn *insn, u16 *msw, 
 
 	if (!insn->is_mem) {
 		*msw = r->gpr[insn->rm];
-		return true;
+		return RETIRE;
 	}
 	v->insn.cursor = 0;
 	v->insn.nr_log = 0;
 	if (insn_linear(insn, r, false, 2, &lin, &f) == INSN_DONE) {
 		switch (bus_read(v, lin, msw, 2, false, &f)) {
 		case INSN_DONE:
-			return true;
+			return RETIRE;
 		case INSN_FAULT:
 			break;
 		case INSN_AGAIN:
-			*out = RESUME;
-			return false;
+			return RESUME;
 		default:
 			v->insn.wait = GLUE_NOTHING;
-			*out = report_failure(v, insn, insn->len, ~0ULL, "LMSW from a device");
-			return false;
+			return report_failure(v, insn, insn->len, ~0ULL, "LMSW from a device");
 		}
 	}
-	*out = raise(v, &f);
-	return false;
+	return raise(v, &f);
 }
 
-static bool complete_cr(struct vcpu *v, const struct x86_insn *insn, struct vm_exit *e,
-			enum verdict *out)
+static enum verdict complete_cr(struct vcpu *v, const struct x86_insn *insn, struct vm_exit *e)
 {
+	enum verdict verdict;
 	u16 msw;
 
 	e->cr.has_value = false;
@@ -519,42 +520,41 @@ static bool complete_cr(struct vcpu *v, const struct x86_insn *insn, struct vm_e
 		e->cr.nr = insn_cr(insn);
 		e->cr.write = insn->opcode == 0x22;
 		e->cr.gpr = insn->rm;
-		return true;
+		return RETIRE;
 	}
 	if (is_0f(insn, 0x06)) {
 		e->cr.value = regs_get(v, G_CR)->cr0 & ~X86_CR0_TS;
 	} else if (is_0f(insn, 0x01) && (insn->modrm >> 3 & 7) == 6) {
-		if (!lmsw_operand(v, insn, &msw, out))
-			return false;
+		verdict = lmsw_operand(v, insn, &msw);
+		if (verdict != RETIRE)
+			return verdict;
 		e->cr.value = cr0_lmsw(regs_get(v, G_CR)->cr0, msw);
 	} else {
-		*out = RESUME;	/* rewritten by another vCPU: let it run */
-		return false;
+		return RESUME;	/* rewritten by another vCPU: let it run */
 	}
 	e->cr.nr = 0;
 	e->cr.write = true;
 	e->cr.has_value = true;
-	return true;
+	return RETIRE;
 }
 
-bool glue_complete_exit(struct vcpu *v, struct vm_exit *e, enum verdict *out)
+enum verdict glue_complete_exit(struct vcpu *v, struct vm_exit *e)
 {
-	struct x86_insn insn;
+	struct x86_insn *insn = &v->insn.insn;
+	enum verdict verdict;
 
-	if (!fetch_decode(v, &insn, ~0ULL, out))
-		return false;
-	e->insn_len = insn.len;
+	if (!fetch_decode(v, insn, ~0ULL, &verdict))
+		return verdict;
+	e->insn_len = insn->len;
 	if (e->kind == EXIT_CR)
-		return complete_cr(v, &insn, e, out);
+		return complete_cr(v, insn, e);
 
-	if (e->kind == EXIT_DR && (is_0f(&insn, 0x21) || is_0f(&insn, 0x23))) {
-		e->dr.nr = insn.reg;
-		e->dr.write = insn.opcode == 0x23;
-		e->dr.gpr = insn.rm;
-		return true;
-	}
-	*out = RESUME;
-	return false;
+	if (e->kind != EXIT_DR || !(is_0f(insn, 0x21) || is_0f(insn, 0x23)))
+		return RESUME;
+	e->dr.nr = insn->reg;
+	e->dr.write = insn->opcode == 0x23;
+	e->dr.gpr = insn->rm;
+	return RETIRE;
 }
 
 /* Running */

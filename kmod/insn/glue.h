@@ -41,6 +41,7 @@ enum glue_wait { GLUE_NOTHING, GLUE_READ, GLUE_WRITE, GLUE_PORT };
 
 struct insn_glue {
 	struct x86_insn insn;	/* kept from the first run to the last replay */
+	u64 code[2];		/* what was fetched: an instruction and one byte */
 	u64 rip;		/* where it stands */
 	u64 gpa;		/* why it is emulated: where it faulted, or ~0 */
 	bool device;		/* no slot is at @gpa: it need not be looked for */
@@ -55,11 +56,12 @@ struct insn_glue {
 	struct glue_access log[GLUE_LOG_MAX];
 };
 
-/* Length in bytes of the instruction that caused an exit of @kind; 0: *out is the verdict instead. */
-unsigned int glue_insn_len(struct vcpu *v, enum exit_kind kind, enum verdict *out);
-
-/* Fill in what the hardware left open in @e (operands, length). false: *out is the verdict. */
-bool glue_complete_exit(struct vcpu *v, struct vm_exit *e, enum verdict *out);
+/*
+ * Fill in what the hardware left open in @e: the instruction's length; or that and its
+ * operands. RETIRE: done, on to the handler. Anything else is the verdict instead.
+ */
+enum verdict glue_insn_len(struct vcpu *v, struct vm_exit *e);
+enum verdict glue_complete_exit(struct vcpu *v, struct vm_exit *e);
 
 /* Emulate the instruction at RIP. @gpa: where it faulted, or ~0; @device: no slot is there. */
 enum verdict glue_emulate(struct vcpu *v, u64 gpa, bool device);

@@ -101,7 +101,7 @@ static bool is_long64(const struct regs *r)
 	return (r->seg[SEG_CS].attr & SEG_L) && (r->efer & EFER_LMA);
 }
 
-bool linear_code(struct vcpu *v, u64 bytes[LINEAR_CODE / sizeof(u64)])
+bool linear_code(struct vcpu *v, u64 code[static 2])
 {
 	const struct regs *r = &v->regs;
 	struct walk_in in = walk_in_of(v, ACCESS_FETCH, regs_cpl(r));
@@ -109,12 +109,12 @@ bool linear_code(struct vcpu *v, u64 bytes[LINEAR_CODE / sizeof(u64)])
 	u64 gpa;
 	bool ok;
 
-	if (!is_long64(r) || offset_in_page(r->rip) > PAGE_SIZE - LINEAR_CODE ||
+	if (!is_long64(r) || offset_in_page(r->rip) > PAGE_SIZE - 2 * sizeof(u64) ||
 	    !mem_view_open(v, in.cr3, &view))
 		return false;
 	ok = walk_quick(&in, r->rip, peek, &view, &gpa) &&
-	     mem_view_u64(&view, gpa, &bytes[0]) &&
-	     mem_view_u64(&view, gpa + sizeof(u64), &bytes[1]);
+	     mem_view_u64(&view, gpa, &code[0]) &&
+	     mem_view_u64(&view, gpa + sizeof(u64), &code[1]);
 	mem_view_close();
 	return ok;
 }

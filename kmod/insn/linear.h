@@ -11,15 +11,12 @@
 
 struct vcpu;
 
-/* What a fetch reads ahead: an instruction and one byte. */
-#define LINEAR_CODE	16
-
 /* Linear to guest-physical, with the rights of @access (ACCESS_*); cpl 0 for the CPU's own accesses. */
 enum insn_rc __must_check linear_translate(struct vcpu *v, u64 lin, u32 access, u8 cpl,
 					   u64 *gpa, struct fault *f);
 
-/* The bytes at RIP, where that is simple: 64-bit code, none of it in the next page. */
-bool linear_code(struct vcpu *v, u64 bytes[LINEAR_CODE / sizeof(u64)]);
+/* The 16 bytes at RIP, where that is simple: 64-bit code, none of it in the next page. */
+bool linear_code(struct vcpu *v, u64 code[static 2]);
 
 /*
  * In any mode, from offset @rip in CS: at most @n bytes, to the end of the page; their number

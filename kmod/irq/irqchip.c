@@ -142,11 +142,6 @@ static void pic_ended(struct irqchip *chip, u16 pins)
 		gsi_ended(chip, pin < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, pin & 7);
 }
 
-bool irqchip_pic_pending(struct vm *vm)
-{
-	return READ_ONCE(vm->irqchip->pic_output);
-}
-
 int irqchip_pic_ack(struct vm *vm)
 {
 	struct irqchip *chip = vm->irqchip;

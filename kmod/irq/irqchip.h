@@ -18,12 +18,12 @@
 #include "apic_msg.h"
 
 #include "../core/iobus.h"
+#include "../core/vm.h"
 #include "route.h"
 #include "vioapic.h"
 #include "vpic.h"
 #include "vpit.h"
 
-struct vm;
 struct vcpu;
 struct pit;
 
@@ -74,7 +74,11 @@ static inline bool irqchip_wants_eoi(const struct irqchip *chip, u8 vector)
 }
 
 /* PIC output towards the vCPU that accepts it; any context. */
-bool irqchip_pic_pending(struct vm *vm);
+static inline bool irqchip_pic_pending(const struct vm *vm)
+{
+	return READ_ONCE(vm->irqchip->pic_output);
+}
+
 int irqchip_pic_ack(struct vm *vm);	/* the vector */
 
 /* KVM_CREATE_PIT2: vm->mutex held; -EEXIST, -ENOENT without a chip. GET/SET_PIT2: -ENXIO without a PIT. */

@@ -200,11 +200,6 @@ bool irq_tpr_blocked(struct vcpu *v)
 	return v->lapic && vlapic_tpr_blocked(&v->lapic->model) >= 0;
 }
 
-u8 lapic_cr8(struct vcpu *v)
-{
-	return v->lapic ? vlapic_cr8(&v->lapic->model) : v->cr8;
-}
-
 void lapic_set_cr8(struct vcpu *v, u8 cr8)
 {
 	if (v->lapic)
@@ -294,11 +289,6 @@ int lapic_msr_write(struct vcpu *v, u32 msr, u64 val)
 		return -EINVAL;
 	apply(v, &e);
 	return 0;
-}
-
-u64 lapic_get_base(struct vcpu *v)
-{
-	return v->lapic ? v->lapic->model.base : v->apic_base;
 }
 
 int lapic_set_base(struct vcpu *v, u64 base, bool host)

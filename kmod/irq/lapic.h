@@ -11,9 +11,9 @@
 #include <linux/hrtimer.h>
 #include <linux/kvm.h>
 
+#include "../core/vcpu.h"
+#include "irqchip.h"
 #include "vlapic.h"
-
-struct vcpu;
 
 struct lapic {
 	struct vcpu *vcpu;	/* constant */
@@ -44,7 +44,21 @@ bool irq_pending(struct vcpu *v);
 int irq_take(struct vcpu *v);
 bool irq_tpr_blocked(struct vcpu *v);
 
-u8 lapic_cr8(struct vcpu *v);		/* without a local APIC: vcpu->cr8 */
+/* Nothing waits for any of the three to say more: seen at nearly every entry. */
+static inline bool irq_quiet(const struct vcpu *v)
+{
+	const struct lapic *l = v->lapic;
+
+	return !l || (l->model.irr_top < 0 && !READ_ONCE(v->mailbox.posted_any) &&
+		      !(l->accepts_pic && irqchip_pic_pending(v->vm)));
+}
+
+/* Without a local APIC: vcpu->cr8. */
+static inline u8 lapic_cr8(const struct vcpu *v)
+{
+	return v->lapic ? vlapic_cr8(&v->lapic->model) : v->cr8;
+}
+
 void lapic_set_cr8(struct vcpu *v, u8 cr8);
 
 void lapic_set_tpr(struct vcpu *v, u8 tpr);
@@ -57,6 +71,11 @@ void vapic_show(struct vcpu *v);
 void vapic_note_access(struct vcpu *v, bool write);
 void vapic_report(struct vcpu *v);
 
+static inline u64 lapic_get_base(const struct vcpu *v)
+{
+	return v->lapic ? v->lapic->model.base : v->apic_base;
+}
+
 void lapic_timer_serve(struct vcpu *v);	/* REQ_TIMER */
 
 /* true: the access was this APIC's page and is done. */
@@ -66,7 +85,6 @@ bool lapic_mmio_write(struct vcpu *v, u64 gpa, const void *val, unsigned int len
 /* x2APIC range, APIC_BASE, TSC_DEADLINE. 0, or -EINVAL: #GP. */
 int lapic_msr_read(struct vcpu *v, u32 msr, u64 *val);
 int lapic_msr_write(struct vcpu *v, u32 msr, u64 val);
-u64 lapic_get_base(struct vcpu *v);
 int lapic_set_base(struct vcpu *v, u64 base, bool host);
 u64 lapic_get_deadline(struct vcpu *v);
 void lapic_set_deadline(struct vcpu *v, u64 tsc);

@@ -13,30 +13,35 @@
 
 struct decode_row {
 	u8 kind;
-	void (*fill)(const struct vmcb_control_area *c, struct vm_exit *e);
+	void (*fill)(const struct vmcb *vmcb, struct vm_exit *e);
 };
 
-static void fill_msr(const struct vmcb_control_area *c, struct vm_exit *e)
+static void fill_msr(const struct vmcb *vmcb, struct vm_exit *e)
 {
-	e->kind = c->exit_info_1 ? EXIT_WRMSR : EXIT_RDMSR;
+	e->kind = vmcb->control.exit_info_1 ? EXIT_WRMSR : EXIT_RDMSR;
 }
 
-static void fill_pio(const struct vmcb_control_area *c, struct vm_exit *e)
+static void fill_pio(const struct vmcb *vmcb, struct vm_exit *e)
 {
+	const struct vmcb_control_area *c = &vmcb->control;
 	u32 info = c->exit_info_1;
 
 	e->pio.in = info & SVM_IOIO_TYPE_MASK;
 	e->pio.string = info & SVM_IOIO_STR_MASK;
 	e->pio.size = (info & SVM_IOIO_SIZE_MASK) >> SVM_IOIO_SIZE_SHIFT;
 	e->pio.port = info >> 16;
+	/* Port I/O tells its next RIP on every CPU. */
+	e->insn_len = c->exit_info_2 - vmcb->save.rip;
 }
 
 /* The page-fault error code of a nested fault, as ours. */
 #define NPF_WRITE	BIT(1)
 #define NPF_FETCH	BIT(4)
 
-static void fill_npf(const struct vmcb_control_area *c, struct vm_exit *e)
+static void fill_npf(const struct vmcb *vmcb, struct vm_exit *e)
 {
+	const struct vmcb_control_area *c = &vmcb->control;
+
 	e->tdp.gpa = c->exit_info_2;
 	e->tdp.access = c->exit_info_1 & NPF_FETCH ? ACCESS_FETCH :
 			c->exit_info_1 & NPF_WRITE ? ACCESS_WRITE : ACCESS_READ;
@@ -45,31 +50,37 @@ static void fill_npf(const struct vmcb_control_area *c, struct vm_exit *e)
 /* Codes 0x00-0x0f read, 0x10-0x1f write. With decode assists, MOV CR says its register. */
 #define CR_INFO_MOV	BIT_ULL(63)
 
-static void fill_cr(const struct vmcb_control_area *c, struct vm_exit *e)
+static void fill_cr(const struct vmcb *vmcb, struct vm_exit *e)
 {
+	const struct vmcb_control_area *c = &vmcb->control;
+
 	e->cr.nr = c->exit_code & 0xf;
 	e->cr.write = c->exit_code >= SVM_EXIT_WRITE_CR0;
 	e->cr.gpr = c->exit_info_1 & 0xf;
 	e->undecoded = !svm_has.decode_assists || !(c->exit_info_1 & CR_INFO_MOV);
 }
 
-static void fill_cr0_sel(const struct vmcb_control_area *c, struct vm_exit *e)
+static void fill_cr0_sel(const struct vmcb *vmcb, struct vm_exit *e)
 {
 	e->cr.nr = 0;
 	e->cr.write = true;
 	e->undecoded = true;
 }
 
-static void fill_dr(const struct vmcb_control_area *c, struct vm_exit *e)
+static void fill_dr(const struct vmcb *vmcb, struct vm_exit *e)
 {
+	const struct vmcb_control_area *c = &vmcb->control;
+
 	e->dr.nr = c->exit_code & 0xf;
 	e->dr.write = c->exit_code >= SVM_EXIT_WRITE_DR0;
 	e->dr.gpr = c->exit_info_1 & 0xf;
 	e->undecoded = !svm_has.decode_assists;
 }
 
-static void fill_exception(const struct vmcb_control_area *c, struct vm_exit *e)
+static void fill_exception(const struct vmcb *vmcb, struct vm_exit *e)
 {
+	const struct vmcb_control_area *c = &vmcb->control;
+
 	e->exc.vector = c->exit_code - SVM_EXIT_EXCP_BASE;
 	e->exc.has_error = BIT(e->exc.vector) & (BIT(X86_TRAP_DF) | BIT(X86_TRAP_TS) |
 			   BIT(X86_TRAP_NP) | BIT(X86_TRAP_SS) | BIT(X86_TRAP_GP) |
@@ -136,18 +147,17 @@ static bool is_host_code(u32 code)
 
 static const struct decode_row *decode_row(u32 code)
 {
+	if (code < ARRAY_SIZE(rows))
+		return rows[code].kind || is_host_code(code) ? &rows[code] : &row_unknown;
 	if (code == SVM_EXIT_NPF)
 		return &row_npf;
-	if (code == (u32)SVM_EXIT_ERR)
-		return &row_err;
-	if (code >= ARRAY_SIZE(rows) || (!rows[code].kind && !is_host_code(code)))
-		return &row_unknown;
-	return &rows[code];
+	return code == (u32)SVM_EXIT_ERR ? &row_err : &row_unknown;
 }
 
 void svm_decode_exit(struct vcpu *v, struct vm_exit *e)
 {
-	const struct vmcb_control_area *c = &v->svm->vmcb->control;
+	const struct vmcb *vmcb = v->svm->vmcb;
+	const struct vmcb_control_area *c = &vmcb->control;
 	const struct decode_row *row = decode_row(c->exit_code);
 
 	e->kind = row->kind;
@@ -158,10 +168,7 @@ void svm_decode_exit(struct vcpu *v, struct vm_exit *e)
 	e->insn_len = svm_has.next_rip && c->next_rip > v->regs.rip ?
 		      c->next_rip - v->regs.rip : 0;
 	if (row->fill)
-		row->fill(c, e);
-	/* Port I/O tells its next RIP on every CPU. */
-	if (e->kind == EXIT_PIO)
-		e->insn_len = c->exit_info_2 - v->regs.rip;
+		row->fill(vmcb, e);
 }
 
 /* What only SVM has to deal with: the end of an NMI, and single steps of our own. */

@@ -128,17 +128,17 @@ void svm_open_window(struct vcpu *v, u32 which)
 }
 
 /*
- * After each exit: has an IRET that ends an NMI been passed? Hide our TF, unless that
+ * After an exit that this may concern: has an IRET that ends an NMI been passed? Hide our TF, unless that
  * IRET has just loaded the flags.
  */
 void svm_note_exit(struct vcpu *v)
 {
 	struct svm_vcpu *s = v->svm;
-	bool iret = unlikely(s->nmi_phase == NMI_IRET) && v->regs.rip != s->iret_rip;
+	bool iret = s->nmi_phase == NMI_IRET && v->regs.rip != s->iret_rip;
 
 	if (iret)
 		s->nmi_phase = NMI_OPEN;
-	else if (unlikely(s->stepping))
+	else if (s->stepping)
 		v->regs.rflags = (v->regs.rflags & ~X86_EFLAGS_TF) |
 				 (s->step_tf ? X86_EFLAGS_TF : 0);
 }

@@ -15,6 +15,7 @@
 #include <asm/msr.h>
 
 #include "../cpu/host_caps.h"
+#include "../host/host.h"
 #include "svm.h"
 
 DEFINE_PER_CPU(struct svm_cpu, svm_cpus);
@@ -88,6 +89,7 @@ static int alloc_cpus(void)
 		c->hsave = (void *)get_zeroed_page(GFP_KERNEL);
 		if (!c->host || !c->hsave)
 			return -ENOMEM;
+		c->host_pa = __sme_set(__pa(c->host));
 	}
 	return 0;
 }
@@ -133,6 +135,8 @@ int svm_cpu_on(void)
 
 	wrmsrl(MSR_EFER, efer | EFER_SVME);
 	wrmsrl(MSR_VM_HSAVE_PA, __sme_set(__pa(c->hsave)));
+
+	c->tsc_aux = host_tsc_aux();
 
 	/* ASID 0 is the host's. A new generation: nothing of an earlier run is trusted. */
 	c->asid_generation++;

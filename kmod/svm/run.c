@@ -64,62 +64,86 @@ void svm_vcpu_free(struct vcpu *v)
 
 void svm_load(struct vcpu *v, int cpu)
 {
-	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
-	u64 host_pa = __sme_set(__pa(c->host));
-
 	/* Another CPU knows nothing of this vCPU's ASID, nor of what its VMCB caches. */
 	if (v->cpu != cpu) {
 		v->svm->asid_generation = 0;
 		v->svm->vmcb->control.clean = 0;
 	}
 	/* The host's FS base and KERNEL_GS_BASE are this thread's: saved at each load. */
-	asm volatile("vmsave %0" : : "a" (host_pa) : "memory");
+	asm volatile("vmsave %0" : : "a" (this_cpu_read(svm_cpus.host_pa)) : "memory");
+}
 
-	/* The only guest MSR that stays in the CPU while the host runs. */
-	if (boot_cpu_has(X86_FEATURE_RDTSCP))
-		wrmsrl(MSR_TSC_AUX, v->msr.tsc_aux);
+/* The only guest MSR that stays in the CPU while the host runs. */
+static void set_tsc_aux(struct svm_cpu *c, u64 val)
+{
+	if (likely(c->tsc_aux == val) || !boot_cpu_has(X86_FEATURE_RDTSCP))
+		return;
+	c->tsc_aux = val;
+	wrmsrl(MSR_TSC_AUX, val);
 }
 
 void svm_put(struct vcpu *v)
 {
-	if (boot_cpu_has(X86_FEATURE_RDTSCP))
-		wrmsrl(MSR_TSC_AUX, host_tsc_aux());
+	set_tsc_aux(this_cpu_ptr(&svm_cpus), host_tsc_aux());
 }
 
-static noinstr void enter_irqoff(struct vcpu *v)
+/* What crosses at every entry: RAX, RSP, RIP, RFLAGS, the interrupt shadow and CR8. */
+static void flush_entry(const struct svm_vcpu *s, const struct regs *r)
 {
-	struct svm_vcpu *s = v->svm;
-	u64 host_pa = __sme_set(__pa(this_cpu_ptr(&svm_cpus)->host));
+	struct vmcb *vmcb = s->vmcb;
 
-	host_guest_enter();
-	svm_vmrun(s->vmcb_pa, v->regs.gpr, host_pa);
+	vmcb->save.rax = r->gpr[R_RAX];
+	vmcb->save.rsp = r->gpr[R_RSP];
+	vmcb->save.rip = r->rip;
+	vmcb->save.rflags = r->rflags | (s->stepping ? X86_EFLAGS_TF | X86_EFLAGS_RF : 0);
+	vmcb->control.int_state = r->shadow ? SVM_INTERRUPT_SHADOW_MASK : 0;
+	vmcb->control.int_ctl = (vmcb->control.int_ctl & ~V_TPR_MASK) | r->cr8;
+}
+
+/* The same at every exit. SVM knows one shadow; it is told as STI's, which blocks no less. */
+static void fetch_exit(const struct vmcb *vmcb, struct regs *r)
+{
+	r->gpr[R_RAX] = vmcb->save.rax;
+	r->gpr[R_RSP] = vmcb->save.rsp;
+	r->rip = vmcb->save.rip;
+	r->rflags = vmcb->save.rflags;
+	r->shadow = vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK ? SHADOW_STI : 0;
+	r->cr8 = vmcb->control.int_ctl & V_TPR_MASK;
+	r->valid = G_GPR | G_IP;
+	r->dirty = 0;
+}
+
+static noinstr void enter_irqoff(struct vcpu *v, u64 host_pa)
+{
+	host_guest_enter(&v->rcu_told);
+	svm_vmrun(v->svm->vmcb_pa, v->regs.gpr, host_pa);
 	host_guest_exit();
 }
 
 void svm_enter(struct vcpu *v)
 {
+	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
 	struct svm_vcpu *s = v->svm;
 	struct vmcb_control_area *ctl = &s->vmcb->control;
 
-	if (s->asid_generation != this_cpu_read(svm_cpus.asid_generation))
+	if (s->asid_generation != c->asid_generation)
 		svm_asid_assign(s);
-	svm_flush_entry(v);
+	set_tsc_aux(c, v->msr.tsc_aux);
+	flush_entry(s, &v->regs);
 
+	/* Host NMIs are taken at STGI. A machine check was intercepted: hand it on. */
 	asm volatile("clgi" : : : "memory");
-	enter_irqoff(v);
+	enter_irqoff(v, c->host_pa);
 	asm volatile("stgi" : : : "memory");
+	if (unlikely(ctl->exit_code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
+		host_machine_check();
 
 	ctl->tlb_ctl = TLB_CONTROL_DO_NOTHING;
 	ctl->event_inj = 0;	/* taken; exit_int_info tells if its delivery was cut off */
-	svm_fetch_exit(v);
-	svm_note_exit(v);
-}
-
-/* Host NMIs were taken at STGI. A machine check was intercepted: hand it on. */
-void svm_exit_irqoff(struct vcpu *v)
-{
-	if (unlikely(v->svm->vmcb->control.exit_code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
-		host_machine_check();
+	v->events.cut_off = ctl->exit_int_info & SVM_EXITINTINFO_VALID;
+	fetch_exit(s->vmcb, &v->regs);
+	if (unlikely(s->nmi_phase == NMI_IRET || s->stepping))
+		svm_note_exit(v);
 }
 
 const struct backend svm_backend = {
@@ -141,13 +165,13 @@ const struct backend svm_backend = {
 
 	.fetch = svm_fetch,
 	.flush = svm_flush,
+	.entered = G_GPR | G_IP,
 
 	.apply_policy = svm_apply_policy,
 	.set_tsc_offset = svm_set_tsc_offset,
 	.flush_tlb = svm_flush_tlb,
 
 	.enter = svm_enter,
-	.exit_irqoff = svm_exit_irqoff,
 	.decode_exit = svm_decode_exit,
 	.private_exit = svm_private_exit,
 

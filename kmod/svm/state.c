@@ -3,8 +3,8 @@
  * state.c - register groups between a vCPU's register file and its VMCB.
  *
  * fetch and flush are pairs of straight lines, in the same order. The general
- * registers and RIP, RSP, RFLAGS cross at every exit and entry; the other groups
- * only when somebody asks for them. Callers: core, through the backend table;
+ * registers and RIP, RSP, RFLAGS cross at every exit and entry, in run.c; the other
+ * groups only when somebody asks for them. Callers: core, through the backend table;
  * vcpu->mutex held, loaded.
  *
  * APM "Secure Virtual Machine": "VMCB Layout, State Save Area".
@@ -171,34 +171,4 @@ void svm_flush(struct vcpu *v, u32 groups)
 	}
 	if (groups & G_MSR)
 		flush_msr(r, s);
-}
-
-/* What crosses at every exit: RAX, RSP, RIP, RFLAGS, the interrupt shadow and CR8. */
-void svm_fetch_exit(struct vcpu *v)
-{
-	const struct vmcb *vmcb = v->svm->vmcb;
-	struct regs *r = &v->regs;
-
-	r->gpr[R_RAX] = vmcb->save.rax;
-	r->gpr[R_RSP] = vmcb->save.rsp;
-	r->rip = vmcb->save.rip;
-	r->rflags = vmcb->save.rflags;
-	/* SVM knows one shadow; it is told as STI's, which blocks no less. */
-	r->shadow = vmcb->control.int_state & SVM_INTERRUPT_SHADOW_MASK ? SHADOW_STI : 0;
-	r->cr8 = vmcb->control.int_ctl & V_TPR_MASK;
-	r->valid = G_GPR | G_IP;
-	r->dirty = 0;
-}
-
-void svm_flush_entry(struct vcpu *v)
-{
-	struct vmcb *vmcb = v->svm->vmcb;
-	const struct regs *r = &v->regs;
-
-	vmcb->save.rax = r->gpr[R_RAX];
-	vmcb->save.rsp = r->gpr[R_RSP];
-	vmcb->save.rip = r->rip;
-	vmcb->save.rflags = r->rflags | (v->svm->stepping ? X86_EFLAGS_TF | X86_EFLAGS_RF : 0);
-	vmcb->control.int_state = r->shadow ? SVM_INTERRUPT_SHADOW_MASK : 0;
-	vmcb->control.int_ctl = (vmcb->control.int_ctl & ~V_TPR_MASK) | r->cr8;
 }

@@ -44,6 +44,8 @@ struct svm_cpu {
 	u64 asid_generation;
 	u32 next_asid, max_asid;
 	struct vmcb *host;	/* VMSAVE area of the host's FS, GS, TR, LDTR and MSRs */
+	u64 host_pa;
+	u64 tsc_aux;		/* what MSR_TSC_AUX holds: the host's or a guest's */
 	void *hsave;		/* what VM_HSAVE_PA points at; the CPU's own */
 };
 
@@ -85,13 +87,10 @@ void svm_vcpu_free(struct vcpu *v);
 void svm_load(struct vcpu *v, int cpu);
 void svm_put(struct vcpu *v);
 void svm_enter(struct vcpu *v);
-void svm_exit_irqoff(struct vcpu *v);
 
 /* state.c */
 void svm_fetch(struct vcpu *v, u32 groups);
 void svm_flush(struct vcpu *v, u32 groups);
-void svm_fetch_exit(struct vcpu *v);
-void svm_flush_entry(struct vcpu *v);
 
 /* policy.c */
 void svm_policy_init(struct svm_vcpu *s);

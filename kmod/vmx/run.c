@@ -203,7 +203,7 @@ static noinstr void enter_irqoff(struct vcpu *v)
 {
 	struct vmx_vcpu *s = v->vmx;
 
-	host_guest_enter();
+	host_guest_enter(&v->rcu_told);
 	if (native_read_cr2() != s->cr2)
 		native_write_cr2(s->cr2);
 	s->refused = vmx_vmenter(v->regs.gpr, &s->host_rsp, s->launched);
