@@ -296,7 +296,7 @@ static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
 	int r_bus;
 
 	if (e->pio.string)
-		return glue_emulate(v, ~0ULL, false);
+		return glue_emulate(v, ~0ULL);
 
 	if (e->pio.in)
 		r_bus = iobus_read(v, &v->vm->pio, e->pio.port, &val, e->pio.size);
@@ -324,14 +324,17 @@ static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
 
 static enum verdict handle_tdp_fault(struct vcpu *v, struct vm_exit *e)
 {
+	if (slots_is_hole(&v->vm->slots, &v->slot_cache, e->tdp.gpa >> PAGE_SHIFT))
+		return glue_mmio(v, e->tdp.gpa, e->tdp.access);
+
 	switch (tdp_fault(v, e->tdp.gpa, e->tdp.access)) {
 	case TDP_MAPPED:
 	case TDP_RETRY:
 		return RESUME;
 	case TDP_MMIO:
-		return glue_emulate(v, e->tdp.gpa, true);
+		return glue_mmio(v, e->tdp.gpa, e->tdp.access);
 	case TDP_READONLY:
-		return glue_emulate(v, e->tdp.gpa, false);
+		return glue_emulate(v, e->tdp.gpa);
 	case TDP_NOMEM:
 		return to_errno(v, -ENOMEM);
 	case TDP_SIGNAL:
@@ -408,7 +411,7 @@ static enum verdict handle_unknown(struct vcpu *v, struct vm_exit *e)
 
 static enum verdict handle_task_switch(struct vcpu *v, struct vm_exit *e)
 {
-	return glue_emulate(v, ~0ULL, false);
+	return glue_emulate(v, ~0ULL);
 }
 
 const struct exit_row exit_table[NR_EXIT_KINDS] = {

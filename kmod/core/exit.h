@@ -47,6 +47,7 @@ enum exit_kind {
 #define ACCESS_WRITE	BIT(1)
 #define ACCESS_FETCH	BIT(2)
 #define ACCESS_USER	BIT(3)	/* CPL 3; meaningful to the guest's own page walk */
+#define ACCESS_FINAL	BIT(4)	/* a nested fault: at the operand, not at a page table entry */
 
 struct vm_exit {
 	enum exit_kind kind;

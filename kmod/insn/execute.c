@@ -38,29 +38,41 @@ unsigned int exec_operand_size(const struct x86_insn *insn, unsigned int op)
 }
 
 /* Without REX, byte registers 4..7 are AH, CH, DH, BH. */
-static bool is_high_byte(const struct insn_exec *x, unsigned int reg, unsigned int size)
+static bool is_high_byte(const struct x86_insn *insn, unsigned int reg, unsigned int size)
 {
-	return size == 1 && reg >= 4 && reg < 8 && !x->insn->has_rex;
+	return size == 1 && reg >= 4 && reg < 8 && !insn->has_rex;
 }
 
-u64 exec_gpr_read(const struct insn_exec *x, unsigned int reg, unsigned int size)
+static u64 gpr_read(const struct x86_insn *insn, const struct regs *r, unsigned int reg,
+		    unsigned int size)
 {
-	if (is_high_byte(x, reg, size))
-		return x->r->gpr[reg - 4] >> 8 & 0xff;
-	return x->r->gpr[reg] & size_mask(size);
+	if (is_high_byte(insn, reg, size))
+		return r->gpr[reg - 4] >> 8 & 0xff;
+	return r->gpr[reg] & size_mask(size);
 }
 
-void exec_gpr_write(struct insn_exec *x, unsigned int reg, unsigned int size, u64 val)
+static void gpr_write(const struct x86_insn *insn, struct regs *r, unsigned int reg,
+		      unsigned int size, u64 val)
 {
 	u64 keep = size >= 4 ? 0 : ~size_mask(size);	/* 32-bit results clear the rest */
 
 	val &= size_mask(size);
-	if (is_high_byte(x, reg, size)) {
+	if (is_high_byte(insn, reg, size)) {
 		reg -= 4;
 		keep = ~0xff00ULL;
 		val <<= 8;
 	}
-	x->r->gpr[reg] = (x->r->gpr[reg] & keep) | val;
+	r->gpr[reg] = (r->gpr[reg] & keep) | val;
+}
+
+u64 exec_gpr_read(const struct insn_exec *x, unsigned int reg, unsigned int size)
+{
+	return gpr_read(x->insn, x->r, reg, size);
+}
+
+void exec_gpr_write(struct insn_exec *x, unsigned int reg, unsigned int size, u64 val)
+{
+	gpr_write(x->insn, x->r, reg, size, val);
 }
 
 static bool operand_is_mem(const struct x86_insn *insn, unsigned int op)
@@ -300,4 +312,34 @@ enum insn_rc insn_execute(const struct x86_insn *insn, struct regs *r,
 	if (rc == INSN_DONE && !x.lost_race)
 		retire(&x);
 	return rc;
+}
+
+bool insn_is_move(const struct x86_insn *insn, const struct regs *r, struct insn_move *m)
+{
+	const struct optable_row *row = insn->row;
+
+	if ((row->exec != op_mov && row->exec != op_movsx) || insn->mode != INSN_LONG64 ||
+	    insn->seg == SEG_FS || insn->seg == SEG_GS)
+		return false;
+	m->store = operand_is_mem(insn, row->dst);
+	if (!m->store && !operand_is_mem(insn, row->src))
+		return false;
+	m->size = exec_operand_size(insn, m->store ? row->dst : row->src);
+	m->lin = exec_effective_address(insn, r, m->size);
+	m->val = 0;
+	if (m->store)
+		m->val = OPERAND_KIND(row->src) == KIND_IMM ? insn->imm :
+			 gpr_read(insn, r, operand_gpr(insn, row->src), m->size);
+	return true;
+}
+
+void insn_load(const struct x86_insn *insn, struct regs *r, u64 val)
+{
+	const struct optable_row *row = insn->row;
+	unsigned int size = exec_operand_size(insn, row->src);
+
+	val &= size_mask(size);
+	if (row->exec == op_movsx)
+		val = size_sign_extend(val, size);
+	gpr_write(insn, r, operand_gpr(insn, row->dst), exec_operand_size(insn, row->dst), val);
 }

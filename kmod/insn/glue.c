@@ -710,18 +710,85 @@ static enum verdict run_insn(struct vcpu *v)
 	return RESUME;
 }
 
-enum verdict glue_emulate(struct vcpu *v, u64 gpa, bool device)
+/* Fetch and decode for a run of its own. false: *@out is the verdict. */
+static bool begin(struct vcpu *v, u64 gpa, bool device, enum verdict *out)
 {
 	struct insn_glue *g = &v->insn;
-	enum verdict verdict;
 
-	regs_get(v, EMULATION_GROUPS);
 	log_clear(g);
 	g->gpa = gpa;
 	g->device = device;
-	if (!fetch_decode(v, &g->insn, gpa, &verdict))
-		return verdict;
+	if (!fetch_decode(v, &g->insn, gpa, out))
+		return false;
 	g->rip = v->regs.rip;
+	return true;
+}
+
+enum verdict glue_emulate(struct vcpu *v, u64 gpa)
+{
+	enum verdict verdict;
+
+	if (!begin(v, gpa, false, &verdict))
+		return verdict;
+	regs_get(v, EMULATION_GROUPS);
+	return run_insn(v);
+}
+
+/* Plain moves */
+
+/* A load is answered: its register, and on. */
+static enum verdict finish_load(struct vcpu *v, const u8 data[static 8])
+{
+	struct insn_glue *g = &v->insn;
+	u64 val;
+
+	memcpy(&val, data, sizeof(val));
+	insn_load(&g->insn, &v->regs, val);
+	v->regs.dirty |= G_GPR;
+	return vcpu_retire(v, g->insn.len);
+}
+
+/*
+ * One access, to the device that the CPU has found at g->gpa, all checks made: nothing has
+ * to be replayed. A store is over before user space hears of it.
+ */
+static enum verdict run_move(struct vcpu *v, const struct insn_move *m)
+{
+	struct insn_glue *g = &v->insn;
+	struct glue_access *a = &g->log[0];
+
+	*a = (struct glue_access){ .gpa = g->gpa, .len = m->size, .write = m->store };
+	memcpy(a->data, &m->val, sizeof(a->data));
+	if (m->store) {
+		if (device_write(v, a->gpa, a->data, a->len))
+			return vcpu_retire(v, g->insn.len);
+		vcpu_retire(v, g->insn.len);
+		return ask_mmio(v, a);
+	}
+	if (device_read(v, a->gpa, a->data, a->len))
+		return finish_load(v, a->data);
+	g->wait = GLUE_LOAD;
+	v->io.kind = IO_INSN;
+	return ask_mmio(v, a);
+}
+
+/* Is it the instruction's access that has faulted at @gpa, all of it? */
+static bool is_access(const struct insn_move *m, u64 gpa, u32 access)
+{
+	return !((m->lin ^ gpa) & ~PAGE_MASK) && offset_in_page(gpa) + m->size <= PAGE_SIZE &&
+	       (access & ACCESS_FINAL) && (access & (m->store ? ACCESS_WRITE : ACCESS_READ));
+}
+
+enum verdict glue_mmio(struct vcpu *v, u64 gpa, u32 access)
+{
+	enum verdict verdict;
+	struct insn_move m;
+
+	if (!begin(v, gpa, true, &verdict))
+		return verdict;
+	if (likely(insn_is_move(&v->insn.insn, &v->regs, &m) && is_access(&m, gpa, access)))
+		return run_move(v, &m);
+	regs_get(v, EMULATION_GROUPS);
 	return run_insn(v);
 }
 
@@ -736,12 +803,15 @@ enum verdict glue_resume(struct vcpu *v)
 	if (wait == GLUE_WRITE)
 		return finish(v, g->asked + 1, &more);
 
-	regs_get(v, EMULATION_GROUPS);
 	/* User space has moved the vCPU elsewhere: its answer has no taker. */
-	if (v->regs.rip != g->rip) {
+	if (regs_get(v, G_GPR | G_IP)->rip != g->rip) {
 		log_clear(g);
 		return RESUME;
 	}
+	if (wait == GLUE_LOAD)
+		return finish_load(v, v->run->mmio.data);
+
+	regs_get(v, EMULATION_GROUPS);
 	if (wait == GLUE_READ) {
 		memcpy(g->log[g->asked].data, v->run->mmio.data, g->log[g->asked].len);
 		g->log[g->asked].done = true;

@@ -37,7 +37,7 @@ struct glue_undo {
 };
 
 /* What user space has been asked for. */
-enum glue_wait { GLUE_NOTHING, GLUE_READ, GLUE_WRITE, GLUE_PORT };
+enum glue_wait { GLUE_NOTHING, GLUE_READ, GLUE_WRITE, GLUE_PORT, GLUE_LOAD };
 
 struct insn_glue {
 	struct x86_insn insn;	/* kept from the first run to the last replay */
@@ -63,8 +63,10 @@ struct insn_glue {
 enum verdict glue_insn_len(struct vcpu *v, struct vm_exit *e);
 enum verdict glue_complete_exit(struct vcpu *v, struct vm_exit *e);
 
-/* Emulate the instruction at RIP. @gpa: where it faulted, or ~0; @device: no slot is there. */
-enum verdict glue_emulate(struct vcpu *v, u64 gpa, bool device);
+/* Emulate the instruction at RIP. @gpa: where it faulted, or ~0. */
+enum verdict glue_emulate(struct vcpu *v, u64 gpa);
+/* The same where no slot is at @gpa. @access: what the CPU was about to do there. */
+enum verdict glue_mmio(struct vcpu *v, u64 gpa, u32 access);
 /* KVM_RUN again after glue_emulate() went to user space. */
 enum verdict glue_resume(struct vcpu *v);
 

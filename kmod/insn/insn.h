@@ -222,6 +222,27 @@ enum insn_rc __must_check insn_execute(const struct x86_insn *insn, struct regs 
 				       const struct insn_bus *bus, void *arg,
 				       struct fault *fault);
 
+/* A plain move: one access, of at most 8 bytes, and nothing else outside the registers. */
+struct insn_move {
+	bool store;
+	u8 size;
+	u64 lin;
+	u64 val;		/* store: what goes to memory */
+};
+
+/**
+ * insn_is_move() - is it a plain move to or from memory, as drivers access devices?
+ * @insn: a decoded instruction
+ * @r: registers; needs groups GPR and IP
+ * @m: filled if so
+ *
+ * True for MOV, MOVZX and MOVSX in 64-bit code, but not with FS or GS. Nothing is checked.
+ */
+bool insn_is_move(const struct x86_insn *insn, const struct regs *r, struct insn_move *m);
+
+/* The end of a move from memory, which holds @val: its register. */
+void insn_load(const struct x86_insn *insn, struct regs *r, u64 val);
+
 /**
  * insn_linear() - linear address of the memory operand, with all segment checks
  * @insn: a decoded instruction with a memory operand

@@ -46,6 +46,8 @@ struct slots {
 struct slot_cache {
 	struct memslot *slot;
 	unsigned long generation;	/* 0: nothing is remembered */
+	u64 hole;			/* a frame that is in no slot: a device's, most likely */
+	unsigned long hole_generation;
 };
 
 void slots_init(struct slots *slots);
@@ -67,9 +69,21 @@ static inline struct memslot *slots_find_cached(struct vm *vm, struct slots *slo
 	if (likely(c->generation == generation && gfn - slot->base_gfn < slot->npages))
 		return slot;
 	slot = slots_find(vm, gfn);
-	if (slot)
-		*c = (struct slot_cache){ slot, generation };
+	if (slot) {
+		c->slot = slot;
+		c->generation = generation;
+	} else {
+		c->hole = gfn;
+		c->hole_generation = generation;
+	}
 	return slot;
+}
+
+/* Was @gfn found in no slot, and has nothing changed since? */
+static inline bool slots_is_hole(const struct slots *slots, const struct slot_cache *c, u64 gfn)
+{
+	/* As in slots_find_cached(). */
+	return c->hole == gfn && c->hole_generation == smp_load_acquire(&slots->generation);
 }
 
 /* KVM_GET_DIRTY_LOG: takes vm->mutex; copies the bitmap out, clears it, re-protects. */

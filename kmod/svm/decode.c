@@ -37,6 +37,7 @@ static void fill_pio(const struct vmcb *vmcb, struct vm_exit *e)
 /* The page-fault error code of a nested fault, as ours. */
 #define NPF_WRITE	BIT(1)
 #define NPF_FETCH	BIT(4)
+#define NPF_FINAL	BIT_ULL(32)
 
 static void fill_npf(const struct vmcb *vmcb, struct vm_exit *e)
 {
@@ -45,6 +46,8 @@ static void fill_npf(const struct vmcb *vmcb, struct vm_exit *e)
 	e->tdp.gpa = c->exit_info_2;
 	e->tdp.access = c->exit_info_1 & NPF_FETCH ? ACCESS_FETCH :
 			c->exit_info_1 & NPF_WRITE ? ACCESS_WRITE : ACCESS_READ;
+	if (c->exit_info_1 & NPF_FINAL)
+		e->tdp.access |= ACCESS_FINAL;
 }
 
 /* Codes 0x00-0x0f read, 0x10-0x1f write. With decode assists, MOV CR says its register. */
