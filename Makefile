@@ -6,12 +6,13 @@
 #   KDIR=...          kernel headers (default: the running kernel's, else the
 #                     newest that Debian's packages have put in /usr/src)
 #   CMD="..."         run: a command for the guest, instead of a shell
+#   CPU=intel         run: on an emulated Intel host, with CMD
 #   VITRO_MODULE=kvm  run: on the stock kvm.ko
 
 ifneq ($(filter command line environment,$(origin KDIR)),)
 export KDIR
 endif
-export CMD VITRO_MODULE
+export CMD VITRO_MODULE CPU
 
 # --- programs: static, so that they run in any emulated host ---
 

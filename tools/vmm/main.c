@@ -7,7 +7,7 @@
  *   vitro-vmm --kernel F [--initrd F] [--append S] [--cpus N] [--mem 512M]
  *             [--disk F]... [--net TAP] [--dev NODE]
  *
- * --kernel is a bzImage, --dev /dev/vitro if that exists, else /dev/kvm.
+ * --kernel is a bzImage or a vmlinux, --dev /dev/vitro if that exists, else /dev/kvm.
  * On a terminal, Ctrl-a x ends the VM, Ctrl-a d prints the registers of all
  * processors, Ctrl-a a sends Ctrl-a. SIGTERM ends the VM, SIGUSR1 prints.
  *
