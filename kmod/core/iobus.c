@@ -113,7 +113,7 @@ static struct iodev **find_first(const struct iobus_table *t, const struct span 
 
 	if (!t)
 		return NULL;
-	d = bsearch(s, t->dev, t->count, sizeof(t->dev[0]), cmp_span);
+	d = __inline_bsearch(s, t->dev, t->count, sizeof(t->dev[0]), cmp_span);
 	while (d && d > t->dev && !cmp_span(s, d - 1))
 		d--;
 	return d;

@@ -328,7 +328,7 @@ bool insn_is_move(const struct x86_insn *insn, const struct regs *r, struct insn
 	m->lin = exec_effective_address(insn, r, m->size);
 	m->val = 0;
 	if (m->store)
-		m->val = OPERAND_KIND(row->src) == KIND_IMM ? insn->imm :
+		m->val = OPERAND_KIND(row->src) == KIND_IMM ? insn->imm & size_mask(m->size) :
 			 gpr_read(insn, r, operand_gpr(insn, row->src), m->size);
 	return true;
 }

@@ -564,8 +564,7 @@ static enum verdict ask_mmio(struct vcpu *v, const struct glue_access *a)
 	struct kvm_run *run = v->run;
 
 	run->mmio.phys_addr = a->gpa;
-	memset(run->mmio.data, 0, sizeof(run->mmio.data));
-	memcpy(run->mmio.data, a->data, a->len);
+	memcpy(run->mmio.data, a->data, sizeof(run->mmio.data));
 	run->mmio.len = a->len;
 	run->mmio.is_write = a->write;
 	return to_user(v, KVM_EXIT_MMIO);

@@ -26,7 +26,7 @@ struct glue_access {
 	u8 len;			/* 1..8 */
 	bool write;		/* waits for the instruction to commit */
 	bool done;		/* read: @data is the answer */
-	u8 data[8];
+	u8 data[8];		/* zero beyond @len */
 };
 
 /* All that an executable instruction changes of struct regs: put back if it fails. */
