@@ -166,4 +166,88 @@ TEST_F(dirty, string_input)
 	EXPECT_EQ(1 << 9, self->bitmap[0]);
 }
 
+/* --- KVM_CLEAR_DIRTY_LOG --- */
+
+static int manual(FIXTURE_DATA(dirty) *self, uint64_t arg)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args = { arg },
+	};
+
+	return kvm_ioctl(self->vm->fd, KVM_ENABLE_CAP, &cap);
+}
+
+static int clear_log(FIXTURE_DATA(dirty) *self, int slot, uint64_t first, uint32_t n)
+{
+	struct kvm_clear_dirty_log log = {
+		.slot = slot, .first_page = first, .num_pages = n,
+		.dirty_bitmap = self->bitmap,
+	};
+
+	return kvm_ioctl(self->vm->fd, KVM_CLEAR_DIRTY_LOG, &log);
+}
+
+TEST_F(dirty, clear_errors)
+{
+	struct kvm_clear_dirty_log log = { .slot = SLOT, .num_pages = PAGES };
+
+	EXPECT_EQ(3, cap(self->vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2));
+	EXPECT_EQ(-EINVAL, manual(self, 4));
+	EXPECT_EQ(-EINVAL, manual(self, KVM_DIRTY_LOG_INITIALLY_SET));
+	ASSERT_EQ(0, slot(self, 0));
+	EXPECT_EQ(-ENOENT, clear_log(self, SLOT, 0, PAGES));
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	EXPECT_EQ(-EINVAL, clear_log(self, 7 << 16, 0, PAGES));
+	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, 1, 64));
+	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, 0, 63));
+	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, 64, 128));
+	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, 1 << 20, 64));
+	EXPECT_EQ(-EFAULT, kvm_ioctl(self->vm->fd, KVM_CLEAR_DIRTY_LOG, &log));
+}
+
+TEST_F(dirty, cleared_by_hand)
+{
+	static const int list[] = { 1, 2, 70 };
+
+	ASSERT_EQ(0, manual(self, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE));
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	write_pages(self, 3, list);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, get_log(self, SLOT));
+		EXPECT_EQ(6, self->bitmap[0]);
+		EXPECT_EQ(1 << 6, self->bitmap[1]);
+	}
+	self->bitmap[0] = 1 << 2;
+	ASSERT_EQ(0, clear_log(self, SLOT, 0, 64));
+	self->bitmap[0] = -1;
+	ASSERT_EQ(0, clear_log(self, SLOT, 64, 64));
+	ASSERT_EQ(0, get_log(self, SLOT));
+	EXPECT_EQ(2, self->bitmap[0]);
+	EXPECT_EQ(0, self->bitmap[1]);
+	/* what was cleared is seen again */
+	write_pages(self, 3, list);
+	ASSERT_EQ(0, get_log(self, SLOT));
+	EXPECT_EQ(6, self->bitmap[0]);
+	EXPECT_EQ(1 << 6, self->bitmap[1]);
+}
+
+TEST_F(dirty, all_set_at_first)
+{
+	static const int list[] = { 5 };
+
+	ASSERT_EQ(0, manual(self, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
+				  KVM_DIRTY_LOG_INITIALLY_SET));
+	ASSERT_EQ(0, slot(self, 0));
+	write_pages(self, 1, list);
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	ASSERT_EQ(0, get_log(self, SLOT));
+	EXPECT_EQ(-1ull, self->bitmap[0]);
+	EXPECT_EQ(-1ull, self->bitmap[1]);
+	ASSERT_EQ(0, clear_log(self, SLOT, 0, PAGES));
+	write_pages(self, 1, list);
+	ASSERT_EQ(0, get_log(self, SLOT));
+	EXPECT_EQ(1 << 5, self->bitmap[0]);
+	EXPECT_EQ(0, self->bitmap[1]);
+}
+
 TEST_HARNESS_MAIN

@@ -34,10 +34,11 @@ ioctl_handler lists_supported_cpuid, lists_msr_index, lists_msr_features,
 ioctl_handler lists_get_msrs, lists_set_msrs, lists_get_cpuid, lists_set_cpuid,
 	      lists_set_cpuid_old, lists_get_xsave, lists_get_xsave2, lists_set_xsave,
 	      lists_set_sigmask;
-ioctl_handler lists_set_routing;
+ioctl_handler lists_set_routing, lists_set_msr_filter;
 
 /* state.c */
 ioctl_handler state_get_regs, state_set_regs, state_get_sregs, state_set_sregs,
+	      state_get_sregs2, state_set_sregs2,
 	      state_get_fpu, state_set_fpu, state_get_xcrs, state_set_xcrs,
 	      state_get_debugregs, state_set_debugregs, state_get_mp_state,
 	      state_set_mp_state, state_translate;
@@ -46,6 +47,24 @@ ioctl_handler state_get_regs, state_set_regs, state_get_sregs, state_set_sregs,
 ioctl_handler events_get, events_set, events_nmi, events_interrupt;
 /* Have an interrupt delivered first of all, whatever IF says. */
 void events_queue_irq(struct vcpu *v, u8 vector, bool soft);
+
+/* enable.c: KVM_ENABLE_CAP */
+#define QUIRKS_KNOWN	(KVM_X86_QUIRK_LINT0_REENABLED | KVM_X86_QUIRK_CD_NW_CLEARED |	\
+			 KVM_X86_QUIRK_LAPIC_MMIO_HOLE | KVM_X86_QUIRK_OUT_7E_INC_RIP |	\
+			 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT |				\
+			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN |				\
+			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+#define EXITS_OPTIONAL	(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE)
+#define USER_MSRS_KNOWN	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |	\
+			 KVM_MSR_EXIT_REASON_FILTER)
+#define DIRTY_LOG_OPTIONS (KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET)
+ioctl_handler enable_vm_cap, enable_vcpu_cap;
+
+/* attr.c: the KVM_*_DEVICE_ATTR of the system file and of a vCPU */
+ioctl_handler attr_system_has, attr_system_get, attr_vcpu_has, attr_vcpu_get, attr_vcpu_set;
+
+/* stats.c */
+ioctl_handler stats_vm_fd, stats_vcpu_fd;
 
 /* mce.c */
 ioctl_handler vmce_setup, vmce_set;

@@ -60,6 +60,8 @@ static const struct ioctl_row device_rows[] = {
 	IOCTL_PLAIN(KVM_GET_MSR_FEATURE_INDEX_LIST, 0, lists_msr_features),
 	IOCTL_PLAIN(KVM_GET_MSRS, 0, lists_feature_msrs),
 	IOCTL_WRITES(KVM_X86_GET_MCE_CAP_SUPPORTED, u64, 0, device_mce_cap),
+	IOCTL_READS(KVM_HAS_DEVICE_ATTR, struct kvm_device_attr, 0, attr_system_has),
+	IOCTL_READS(KVM_GET_DEVICE_ATTR, struct kvm_device_attr, 0, attr_system_get),
 	IOCTL_PLAIN(KVM_TRACE_ENABLE, 0, device_trace),
 	IOCTL_PLAIN(KVM_TRACE_PAUSE, 0, device_trace),
 	IOCTL_PLAIN(KVM_TRACE_DISABLE, 0, device_trace),

@@ -20,21 +20,26 @@
 #define EVENTS_FLAGS	(KVM_VCPUEVENT_VALID_NMI_PENDING | \
 			 KVM_VCPUEVENT_VALID_SIPI_VECTOR | \
 			 KVM_VCPUEVENT_VALID_SHADOW | \
-			 KVM_VCPUEVENT_VALID_SMM)
+			 KVM_VCPUEVENT_VALID_SMM | \
+			 KVM_VCPUEVENT_VALID_PAYLOAD | \
+			 KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 #define NR_EXCEPTIONS	32
 #define MAX_NMIS	2
 
 /*
  * "Pending" and "injected" are one thing to a program that has not asked for
- * exception payloads, and here nobody can. INT3 and INTO are not told: the
- * instruction will run again.
+ * exception payloads. Exceptions raised here have changed CR2 and DR6 already, so
+ * the only payloads are those that user space has set. INT3 and INTO are not told:
+ * the instruction will run again.
  */
-static void events_get_exception(const struct events *ev,
+static void events_get_exception(const struct events *ev, bool payloads,
 				 struct kvm_vcpu_events *e)
 {
 	if (ev->exception_pending) {
-		e->exception.injected = 1;
+		e->exception.injected = !payloads;
 		e->exception.pending = 1;
+		e->exception_has_payload = payloads && ev->has_payload;
+		e->exception_payload = payloads && ev->has_payload ? ev->payload : 0;
 		e->exception.nr = ev->exception.vector;
 		e->exception.has_error_code = ev->exception.has_error;
 		e->exception.error_code = ev->exception.error;
@@ -68,8 +73,9 @@ long events_get(void *object, void *arg, unsigned long raw)
 	struct kvm_vcpu_events *e = arg;
 	struct vcpu *v = object;
 	const struct events *ev = &v->events;
+	const struct vm_options *opt = &v->vm->opt;
 
-	events_get_exception(ev, e);
+	events_get_exception(ev, opt->exception_payload, e);
 	if (ev->again.type == EVENT_IRQ) {
 		e->interrupt.injected = 1;
 		e->interrupt.nr = ev->again.vector;
@@ -79,18 +85,35 @@ long events_get(void *object, void *arg, unsigned long raw)
 	e->nmi.pending = events_nmis(v);
 	e->nmi.masked = ev->nmi_masked;
 	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	if (opt->exception_payload)
+		e->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
+	if (opt->triple_fault_event) {
+		e->triple_fault.pending = ev->triple_fault;
+		e->flags |= KVM_VCPUEVENT_VALID_TRIPLE_FAULT;
+	}
 	return 0;
 }
 
-static bool events_valid(const struct kvm_vcpu_events *e)
+/* Is there an exception in it? Only with payloads are there two ways to say so. */
+static bool events_has_exception(const struct kvm_vcpu_events *e)
+{
+	return e->exception.injected ||
+	       ((e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && e->exception.pending);
+}
+
+static bool events_valid(const struct vm_options *opt, const struct kvm_vcpu_events *e)
 {
 	if (e->flags & ~EVENTS_FLAGS)
+		return false;
+	if ((e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && !opt->exception_payload)
+		return false;
+	if ((e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) && !opt->triple_fault_event)
 		return false;
 	/* There is no SMM: its part may be given, if it says nothing. */
 	if ((e->flags & KVM_VCPUEVENT_VALID_SMM) &&
 	    memchr_inv(&e->smi, 0, sizeof(e->smi)))
 		return false;
-	if (e->exception.injected &&
+	if (events_has_exception(e) &&
 	    (e->exception.nr >= NR_EXCEPTIONS || e->exception.nr == NMI_VECTOR))
 		return false;
 	/* Two events cannot be under way at once. */
@@ -100,7 +123,9 @@ static bool events_valid(const struct kvm_vcpu_events *e)
 static void events_set_exception(struct events *ev,
 				 const struct kvm_vcpu_events *e)
 {
-	if (ev->again.type == EVENT_NONE) {
+	bool pending = (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && e->exception.pending;
+
+	if (ev->again.type == EVENT_NONE && !pending) {
 		ev->again = (struct event){
 			.type = EVENT_EXCEPTION,
 			.vector = e->exception.nr,
@@ -110,6 +135,8 @@ static void events_set_exception(struct events *ev,
 		return;
 	}
 	ev->exception_pending = true;
+	ev->has_payload = pending && e->exception_has_payload;
+	ev->payload = e->exception_payload;
 	ev->exception = (struct fault){
 		.vector = e->exception.nr,
 		.has_error = e->exception.has_error_code,
@@ -129,7 +156,7 @@ static void events_set_slots(struct events *ev, const struct kvm_vcpu_events *e)
 		ev->again.type = EVENT_NMI;
 		ev->again.vector = NMI_VECTOR;
 	}
-	if (e->exception.injected)
+	if (events_has_exception(e))
 		events_set_exception(ev, e);
 }
 
@@ -138,7 +165,7 @@ long events_set(void *object, void *arg, unsigned long raw)
 	const struct kvm_vcpu_events *e = arg;
 	struct vcpu *v = object;
 
-	if (!events_valid(e))
+	if (!events_valid(&v->vm->opt, e))
 		return -EINVAL;
 	events_set_slots(&v->events, e);
 	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW)
@@ -151,6 +178,8 @@ long events_set(void *object, void *arg, unsigned long raw)
 	}
 	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
 		v->mailbox.sipi_vector = e->sipi_vector;
+	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
+		v->events.triple_fault = e->triple_fault.pending;
 	vcpu_request(v, REQ_IRQ);
 	return 0;
 }
@@ -167,6 +196,7 @@ void events_queue_irq(struct vcpu *v, u8 vector, bool soft)
 
 	if (ev->again.type == EVENT_EXCEPTION && !ev->exception_pending) {
 		ev->exception_pending = true;
+		ev->has_payload = false;
 		ev->exception = (struct fault){
 			.vector = ev->again.vector,
 			.has_error = ev->again.has_error,

@@ -15,6 +15,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "../core/msr_filter.h"
 #include "../core/vcpu.h"
 #include "../core/vm.h"
 #include "../cpu/cpuid.h"
@@ -364,6 +365,59 @@ long lists_set_sigmask(void *object, void *arg, unsigned long raw)
 	sigdelsetmask(&set, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	v->sigset = set;
 	v->sigset_active = true;
+	return 0;
+}
+
+/* KVM_X86_SET_MSR_FILTER: ranges, each with a bitmap of its own. */
+
+#define FILTER_BYTES_MAX	KVM_MSR_FILTER_MAX_BITMAP_SIZE
+
+static int filter_add(struct msr_filter *f, const struct kvm_msr_filter_range *in)
+{
+	struct msr_filter_range *r = &f->range[f->nr];
+	size_t size = BITS_TO_LONGS((u64)in->nmsrs) * sizeof(long);
+
+	if (!in->nmsrs)
+		return 0;
+	if (!in->flags || in->flags & ~(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE) ||
+	    size > FILTER_BYTES_MAX)
+		return -EINVAL;
+	r->allowed = memdup_user((void __user *)in->bitmap, size);
+	if (IS_ERR(r->allowed))
+		return PTR_ERR(r->allowed);
+	r->base = in->base;
+	r->count = in->nmsrs;
+	r->flags = in->flags;
+	f->nr++;
+	return 0;
+}
+
+long lists_set_msr_filter(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_msr_filter *in = arg;
+	struct vm *vm = object;
+	struct msr_filter *f;
+	unsigned int i;
+	int ret = 0;
+
+	if (in->flags & ~KVM_MSR_FILTER_DEFAULT_DENY)
+		return -EINVAL;
+	f = kzalloc(sizeof(*f), GFP_KERNEL_ACCOUNT);
+	if (!f)
+		return -ENOMEM;
+	f->default_allow = !(in->flags & KVM_MSR_FILTER_DEFAULT_DENY);
+	for (i = 0; i < ARRAY_SIZE(in->ranges) && !ret; i++)
+		ret = filter_add(f, &in->ranges[i]);
+	/* To deny everything is a mistake: there is no guest without MSRs. */
+	if (!ret && !f->nr && !f->default_allow)
+		ret = -EINVAL;
+	if (ret) {
+		msr_filter_free(f);
+		return ret;
+	}
+	mutex_lock(&vm->mutex);
+	msr_filter_install(vm, f);
+	mutex_unlock(&vm->mutex);
 	return 0;
 }
 

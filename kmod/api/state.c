@@ -180,6 +180,55 @@ long state_set_sregs(void *object, void *arg, unsigned long raw)
 	return 0;
 }
 
+/*
+ * The second form: no interrupt, and the four entries a PAE guest's CR3 points at. Where
+ * the CPU reads those itself whenever it needs them, what is set goes no further.
+ */
+static_assert(offsetof(struct kvm_sregs, interrupt_bitmap) == offsetof(struct kvm_sregs2, flags));
+
+#define SREGS_COMMON	offsetof(struct kvm_sregs2, flags)
+
+static bool sregs_pae(u64 cr0, u64 cr4, u64 efer)
+{
+	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
+}
+
+long state_get_sregs2(void *object, void *arg, unsigned long raw)
+{
+	struct kvm_sregs2 *s2 = arg;
+	struct kvm_sregs s = {};
+	struct vcpu *v = object;
+
+	state_get_sregs(v, &s, 0);
+	memcpy(s2, &s, SREGS_COMMON);
+	if (!sregs_pae(s.cr0, s.cr4, s.efer))
+		return 0;
+	if (backend->pae_registers)
+		memcpy(s2->pdptrs, v->regs.pdpte, sizeof(s2->pdptrs));
+	else if (mem_read(v->vm, s.cr3 & GENMASK_ULL(31, 5), s2->pdptrs, sizeof(s2->pdptrs)))
+		return 0;
+	s2->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
+	return 0;
+}
+
+long state_set_sregs2(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_sregs2 *s2 = arg;
+	struct kvm_sregs s = {};
+	struct vcpu *v = object;
+	long ret;
+
+	if (s2->flags & ~KVM_SREGS2_FLAGS_PDPTRS_VALID)
+		return -EINVAL;
+	if (s2->flags && !sregs_pae(s2->cr0, s2->cr4, s2->efer))
+		return -EINVAL;
+	memcpy(&s, s2, SREGS_COMMON);
+	ret = state_set_sregs(v, &s, 0);
+	if (!ret && s2->flags)
+		memcpy(regs_put(v, G_CR)->pdpte, s2->pdptrs, sizeof(s2->pdptrs));
+	return ret;
+}
+
 /* Debug registers. */
 
 long state_get_debugregs(void *object, void *arg, unsigned long raw)

@@ -79,24 +79,13 @@ static long vcpu_set_tsc_khz(void *object, void *arg, unsigned long raw)
 	return 0;
 }
 
-static long vcpu_enable_cap(void *object, void *arg, unsigned long raw)
-{
-	const struct kvm_enable_cap *cap = arg;
-	struct vcpu *v = object;
-
-	if (cap->flags || cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
-		return -EINVAL;
-	v->model.enforce_pv = cap->args[0];
-	cpu_model_update(&v->model, &host_caps);
-	vcpu_model_changed(v);
-	return 0;
-}
-
 static const struct ioctl_row vcpu_rows[] = {
 	IOCTL_WRITES(KVM_GET_REGS, struct kvm_regs, LOAD, state_get_regs),
 	IOCTL_READS(KVM_SET_REGS, struct kvm_regs, LOAD, state_set_regs),
 	IOCTL_WRITES(KVM_GET_SREGS, struct kvm_sregs, LOAD, state_get_sregs),
 	IOCTL_READS(KVM_SET_SREGS, struct kvm_sregs, LOAD | SRCU, state_set_sregs),
+	IOCTL_WRITES(KVM_GET_SREGS2, struct kvm_sregs2, LOAD | SRCU, state_get_sregs2),
+	IOCTL_READS(KVM_SET_SREGS2, struct kvm_sregs2, LOAD | SRCU, state_set_sregs2),
 	IOCTL_PLAIN(KVM_GET_MSRS, LOAD, lists_get_msrs),
 	IOCTL_PLAIN(KVM_SET_MSRS, LOAD | SRCU, lists_set_msrs),
 	IOCTL_READS(KVM_INTERRUPT, struct kvm_interrupt, LOAD, events_interrupt),
@@ -128,7 +117,11 @@ static const struct ioctl_row vcpu_rows[] = {
 	IOCTL_PLAIN(KVM_KVMCLOCK_CTRL, LOAD | SRCU, vcpu_clock_stopped),
 	IOCTL_PLAIN(KVM_GET_TSC_KHZ, 0, vcpu_get_tsc_khz),
 	IOCTL_PLAIN(KVM_SET_TSC_KHZ, 0, vcpu_set_tsc_khz),
-	IOCTL_READS(KVM_ENABLE_CAP, struct kvm_enable_cap, LOAD, vcpu_enable_cap),
+	IOCTL_READS(KVM_HAS_DEVICE_ATTR, struct kvm_device_attr, 0, attr_vcpu_has),
+	IOCTL_READS(KVM_GET_DEVICE_ATTR, struct kvm_device_attr, 0, attr_vcpu_get),
+	IOCTL_READS(KVM_SET_DEVICE_ATTR, struct kvm_device_attr, LOAD, attr_vcpu_set),
+	IOCTL_PLAIN(KVM_GET_STATS_FD, 0, stats_vcpu_fd),
+	IOCTL_READS(KVM_ENABLE_CAP, struct kvm_enable_cap, LOAD, enable_vcpu_cap),
 };
 
 static long vcpu_call_loaded(const struct ioctl_row *row, struct vcpu *v,
@@ -178,6 +171,83 @@ static const struct ioctl_table vcpu_table = {
 	.call = vcpu_call,
 };
 
+/*
+ * Registers through the shared page (KVM_CAP_SYNC_REGS): those that are dirty are set before
+ * the guest runs, those that are valid told after it. User space may write at any time, so
+ * what is checked is a copy.
+ */
+union sync_copy {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+	struct kvm_vcpu_events events;
+};
+
+static const struct sync_row {
+	u64 flag;
+	unsigned int offset, size;
+	ioctl_handler *get, *set;
+} sync_rows[] = {
+	{ KVM_SYNC_X86_REGS, offsetof(struct kvm_sync_regs, regs), sizeof(struct kvm_regs),
+	  state_get_regs, state_set_regs },
+	{ KVM_SYNC_X86_SREGS, offsetof(struct kvm_sync_regs, sregs), sizeof(struct kvm_sregs),
+	  state_get_sregs, state_set_sregs },
+	{ KVM_SYNC_X86_EVENTS, offsetof(struct kvm_sync_regs, events),
+	  sizeof(struct kvm_vcpu_events), events_get, events_set },
+};
+
+static long vcpu_sync_in(struct vcpu *v)
+{
+	u64 valid = READ_ONCE(v->run->kvm_valid_regs), dirty = READ_ONCE(v->run->kvm_dirty_regs);
+	const struct sync_row *row;
+	union sync_copy copy;
+	long ret = 0;
+
+	if ((valid | dirty) & ~(u64)KVM_SYNC_X86_VALID_FIELDS)
+		return -EINVAL;
+	for (row = sync_rows; row < sync_rows + ARRAY_SIZE(sync_rows) && !ret; row++) {
+		if (!(dirty & row->flag))
+			continue;
+		memcpy(&copy, (void *)&v->run->s.regs + row->offset, row->size);
+		ret = row->set(v, &copy, 0);
+		if (!ret)
+			v->run->kvm_dirty_regs &= ~row->flag;
+	}
+	return ret;
+}
+
+static void vcpu_sync_out(struct vcpu *v)
+{
+	u64 valid = READ_ONCE(v->run->kvm_valid_regs);
+	const struct sync_row *row;
+	union sync_copy copy;
+
+	for (row = sync_rows; row < sync_rows + ARRAY_SIZE(sync_rows); row++) {
+		if (!(valid & row->flag))
+			continue;
+		memset(&copy, 0, row->size);
+		row->get(v, &copy, 0);
+		memcpy((void *)&v->run->s.regs + row->offset, &copy, row->size);
+	}
+}
+
+static long vcpu_sync_run(struct vcpu *v)
+{
+	long ret;
+	int idx;
+
+	idx = srcu_read_lock(&v->vm->srcu);
+	vcpu_load(v);
+	ret = vcpu_sync_in(v);
+	vcpu_put(v);
+	srcu_read_unlock(&v->vm->srcu, idx);
+	if (!ret)
+		ret = vcpu_run(v);
+	vcpu_load(v);
+	vcpu_sync_out(v);
+	vcpu_put(v);
+	return ret;
+}
+
 static long vcpu_fd_run(struct vcpu *v, unsigned long arg)
 {
 	long ret;
@@ -186,7 +256,10 @@ static long vcpu_fd_run(struct vcpu *v, unsigned long arg)
 		return -EINVAL;
 	if (mutex_lock_killable(&v->mutex))
 		return -EINTR;
-	ret = vcpu_run(v);
+	if (unlikely(READ_ONCE(v->run->kvm_valid_regs) | READ_ONCE(v->run->kvm_dirty_regs)))
+		ret = vcpu_sync_run(v);
+	else
+		ret = vcpu_run(v);
 	mutex_unlock(&v->mutex);
 	return ret;
 }

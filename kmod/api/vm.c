@@ -51,6 +51,15 @@ static long vm_get_dirty_log(void *object, void *arg, unsigned long raw)
 	return slots_get_dirty_log(object, log);
 }
 
+static long vm_clear_dirty_log(void *object, void *arg, unsigned long raw)
+{
+	struct kvm_clear_dirty_log *log = arg;
+
+	if (in_compat_syscall())
+		log->padding2 = (u32)log->padding2;
+	return slots_clear_dirty_log(object, log);
+}
+
 /* For VMX real mode in KVM; we never need the pages, but keep the rules. */
 static long vm_set_tss(void *object, void *arg, unsigned long raw)
 {
@@ -236,6 +245,7 @@ static const struct ioctl_row vm_rows[] = {
 	IOCTL_READS(KVM_SET_USER_MEMORY_REGION, struct kvm_userspace_memory_region,
 		    0, vm_set_memory),
 	IOCTL_READS(KVM_GET_DIRTY_LOG, struct kvm_dirty_log, 0, vm_get_dirty_log),
+	IOCTL_READS(KVM_CLEAR_DIRTY_LOG, struct kvm_clear_dirty_log, 0, vm_clear_dirty_log),
 	IOCTL_PLAIN(KVM_CREATE_VCPU, 0, vm_create_vcpu),
 	IOCTL_PLAIN(KVM_SET_TSS_ADDR, 0, vm_set_tss),
 	IOCTL_READS(KVM_SET_IDENTITY_MAP_ADDR, u64, 0, vm_set_identity_map),
@@ -243,6 +253,9 @@ static const struct ioctl_row vm_rows[] = {
 	IOCTL_PLAIN(KVM_CREATE_IRQCHIP, 0, vm_create_irqchip),
 	IOCTL_BOTH(KVM_GET_IRQCHIP, struct kvm_irqchip, 0, vm_get_irqchip),
 	IOCTL_READS(KVM_SET_IRQCHIP, struct kvm_irqchip, 0, vm_set_irqchip),
+	IOCTL_READS(KVM_ENABLE_CAP, struct kvm_enable_cap, 0, enable_vm_cap),
+	IOCTL_READS(KVM_X86_SET_MSR_FILTER, struct kvm_msr_filter, 0, lists_set_msr_filter),
+	IOCTL_PLAIN(KVM_GET_STATS_FD, 0, stats_vm_fd),
 	IOCTL_PLAIN(KVM_SET_GSI_ROUTING, 0, lists_set_routing),
 	IOCTL_READS(KVM_IRQFD, struct kvm_irqfd, 0, vm_irqfd),
 	IOCTL_READS(KVM_IOEVENTFD, struct kvm_ioeventfd, 0, vm_ioeventfd),

@@ -36,6 +36,8 @@ struct events {
 	bool cut_off;		/* after a stay: the backend may have one to reclaim */
 	struct fault exception;	/* raised, not yet delivered */
 	bool exception_pending;
+	bool has_payload;	/* of it: user space set it, and its register follows at delivery */
+	u64 payload;		/* #PF: CR2; #DB: bits of DR6 */
 	bool nmi_masked;	/* from an NMI's delivery to the next IRET */
 	u8 nmi_pending;		/* at most two: one in service, one latched */
 	bool triple_fault;

@@ -17,8 +17,11 @@
 #include "../irq/irqchip.h"
 #include "../irq/lapic.h"
 #include "../mem/tdp.h"
+#include "msr_filter.h"
 #include "run.h"
 #include "vcpu.h"
+
+#define CPUID_1_ECX_MWAIT	BIT(3)
 
 /* Events */
 
@@ -28,6 +31,7 @@ static void raise_merged(struct vcpu *v, const struct fault *f)
 
 	ev->exception = *f;
 	ev->exception_pending = true;
+	ev->has_payload = false;
 	if (f->vector == X86_TRAP_PF)
 		regs_put(v, G_CR)->cr2 = f->address;
 }
@@ -130,25 +134,56 @@ static enum verdict handle_cpuid(struct vcpu *v, struct vm_exit *e)
 	return RETIRE;
 }
 
+static void set_edx_eax(struct regs *r, u64 val)
+{
+	r->gpr[R_RAX] = (u32)val;
+	r->gpr[R_RDX] = val >> 32;
+}
+
+/* The access is not for this CPU: #GP, or user space wants to answer such ones itself. */
+static enum verdict refuse_msr(struct vcpu *v, struct vm_exit *e, bool read, u32 why, u64 val)
+{
+	struct regs *r = regs_get(v, G_GPR | G_IP);
+
+	if (!(READ_ONCE(v->vm->opt.user_msrs) & why))
+		return inject_gp(v, 0);
+	v->io = (struct user_io){
+		.kind = IO_MSR, .in = read, .insn_len = e->insn_len, .rip = r->rip,
+	};
+	v->run->msr.error = 0;
+	memset(v->run->msr.pad, 0, sizeof(v->run->msr.pad));
+	v->run->msr.reason = why;
+	v->run->msr.index = r->gpr[R_RCX];
+	v->run->msr.data = val;
+	return to_user(v, read ? KVM_EXIT_X86_RDMSR : KVM_EXIT_X86_WRMSR);
+}
+
 static enum verdict handle_rdmsr(struct vcpu *v, struct vm_exit *e)
 {
 	struct regs *r = &v->regs;
+	u32 index = r->gpr[R_RCX];
 	u64 val;
 
-	if (vcpu_read_msr(v, r->gpr[R_RCX], false, &val))
-		return inject_gp(v, 0);
-	r->gpr[R_RAX] = (u32)val;
-	r->gpr[R_RDX] = val >> 32;
+	if (!msr_filter_allows(v->vm, index, KVM_MSR_FILTER_READ))
+		return refuse_msr(v, e, true, KVM_MSR_EXIT_REASON_FILTER, 0);
+	if (vcpu_read_msr(v, index, false, &val))
+		return refuse_msr(v, e, true, msr_find(index) ? KVM_MSR_EXIT_REASON_INVAL :
+				  KVM_MSR_EXIT_REASON_UNKNOWN, 0);
+	set_edx_eax(r, val);
 	return RETIRE;
 }
 
 static enum verdict handle_wrmsr(struct vcpu *v, struct vm_exit *e)
 {
 	struct regs *r = &v->regs;
+	u32 index = r->gpr[R_RCX];
 	u64 val = (u32)r->gpr[R_RAX] | r->gpr[R_RDX] << 32;
 
-	if (vcpu_write_msr(v, r->gpr[R_RCX], false, val))
-		return inject_gp(v, 0);
+	if (!msr_filter_allows(v->vm, index, KVM_MSR_FILTER_WRITE))
+		return refuse_msr(v, e, false, KVM_MSR_EXIT_REASON_FILTER, val);
+	if (vcpu_write_msr(v, index, false, val))
+		return refuse_msr(v, e, false, msr_find(index) ? KVM_MSR_EXIT_REASON_INVAL :
+				  KVM_MSR_EXIT_REASON_UNKNOWN, val);
 	return RETIRE;
 }
 
@@ -251,6 +286,19 @@ static enum verdict handle_nop(struct vcpu *v, struct vm_exit *e)
 	return RETIRE;
 }
 
+/* No operation; but a CPU without them has no such instructions, if user space wants it exact. */
+static enum verdict handle_mwait(struct vcpu *v, struct vm_exit *e)
+{
+	u32 out[4];
+
+	if (!vm_has_quirk(v->vm, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)) {
+		cpuid_lookup(&v->model, &v->env, 1, 0, out);
+		if (!(out[CPUID_ECX] & CPUID_1_ECX_MWAIT))
+			return inject_ud(v);
+	}
+	return RETIRE;
+}
+
 static enum verdict handle_undefined(struct vcpu *v, struct vm_exit *e)
 {
 	return inject_ud(v);
@@ -289,6 +337,8 @@ static void set_rax(struct regs *r, const void *val, unsigned int size)
 		memcpy(&r->gpr[R_RAX], val, size);
 }
 
+#define PORT_VAPIC	0x7e
+
 static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
 {
 	struct regs *r = regs_get(v, G_GPR | G_IP);
@@ -319,6 +369,13 @@ static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
 	v->run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
 	if (!e->pio.in)
 		memcpy(v->pio_data, &val, e->pio.size);
+	/* Firmware's TPR patches look at this port: RIP is past the instruction at once. */
+	if (!e->pio.in && e->pio.port == PORT_VAPIC &&
+	    vm_has_quirk(v->vm, KVM_X86_QUIRK_OUT_7E_INC_RIP)) {
+		v->io.kind = IO_NONE;
+		if (vcpu_retire(v, e->insn_len) == USER)
+			return USER;
+	}
 	return to_user(v, KVM_EXIT_IO);
 }
 
@@ -356,10 +413,15 @@ enum verdict exit_finish_io(struct vcpu *v)
 	/* User space has moved the vCPU elsewhere: the instruction is no longer its own. */
 	if (r->rip != io.rip)
 		return RESUME;
-	if (io.in) {
+	if (io.kind == IO_MSR) {
+		if (READ_ONCE(v->run->msr.error))
+			return inject_gp(v, 0);
+		if (io.in)
+			set_edx_eax(r, READ_ONCE(v->run->msr.data));
+	} else if (io.in) {
 		set_rax(r, v->pio_data, io.size);
-		r->dirty |= G_GPR;
 	}
+	r->dirty |= G_GPR;
 	return vcpu_retire(v, io.insn_len);
 }
 
@@ -378,6 +440,9 @@ static enum verdict handle_window(struct vcpu *v, struct vm_exit *e)
 
 static enum verdict handle_exception(struct vcpu *v, struct vm_exit *e)
 {
+	if (e->exc.vector == X86_TRAP_UD && vm_has_quirk(v->vm, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) &&
+	    glue_fix_hypercall(v))
+		return RESUME;
 	return inject(v, e->exc.vector, e->exc.has_error, e->exc.error);
 }
 
@@ -432,7 +497,7 @@ const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_INVLPG]		= { "invlpg",		false, handle_unknown },
 	[EXIT_RDPMC]		= { "rdpmc",		false, handle_rdpmc },
 	[EXIT_WBINVD]		= { "wbinvd",		true,  handle_nop },
-	[EXIT_MWAIT]		= { "mwait",		true,  handle_nop },
+	[EXIT_MWAIT]		= { "mwait",		true,  handle_mwait },
 	[EXIT_TASK_SWITCH]	= { "task_switch",	false, handle_task_switch },
 	[EXIT_UNDEFINED]	= { "undefined",	false, handle_undefined },
 	[EXIT_SHUTDOWN]		= { "shutdown",		false, handle_shutdown },

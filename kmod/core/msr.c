@@ -106,7 +106,7 @@ int vcpu_read_msr(struct vcpu *v, u32 index, bool host, u64 *val)
 {
 	const struct msr_row *row = msr_find(index);
 
-	if (!row)
+	if (!row || (index == MSR_PLATFORM_INFO && !host && READ_ONCE(v->vm->opt.platform_info_hidden)))
 		return -EINVAL;
 	if (row->kind == MSR_SPECIAL) {
 		if (!msr_allowed(row, &v->model, host, false))
@@ -131,5 +131,9 @@ int vcpu_write_msr(struct vcpu *v, u32 index, bool host, u64 val)
 	}
 	if (row->kind == MSR_REGS)
 		regs_put(v, G_MSR);
-	return msr_write(row, index, &v->model, &v->regs, &v->msr, host, val) ? 0 : -EINVAL;
+	if (!msr_write(row, index, &v->model, &v->regs, &v->msr, host, val))
+		return -EINVAL;
+	if (index == MSR_IA32_MISC_ENABLE)
+		vcpu_model_changed(v);
+	return 0;
 }

@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/xcr.h>
+#include <asm/trapnr.h>
 
 #include "../cpu/debug.h"
 #include "../cpu/fpu.h"
@@ -39,8 +40,10 @@ static int serve_requests(struct vcpu *v)
 		return -EIO;
 	if (take_request(v, REQ_TLB_FLUSH))
 		backend->flush_tlb(v);
-	if (take_request(v, REQ_POLICY))
+	if (take_request(v, REQ_POLICY)) {
+		v->policy.all_msrs = READ_ONCE(v->vm->trap_all_msrs);
 		backend->apply_policy(v);
+	}
 	if (take_request(v, REQ_CLOCK))
 		kvmclock_update(v);
 	if (take_request(v, REQ_TIMER))
@@ -66,6 +69,18 @@ static void set_windows(struct vcpu *v, u32 which)
 	backend->open_window(v, which);
 }
 
+/* What user space left to be done when its exception is delivered. */
+static void deliver_payload(struct vcpu *v)
+{
+	struct events *ev = &v->events;
+
+	ev->has_payload = false;
+	if (ev->exception.vector == X86_TRAP_PF)
+		regs_put(v, G_CR)->cr2 = ev->payload;
+	else if (ev->exception.vector == X86_TRAP_DB)
+		debug_payload(regs_put(v, G_DR), ev->payload);
+}
+
 /*
  * Carry out event_next()'s plan. An exception's CR2 and DR6 were set when it was raised.
  * Real hardware sets RF in the image that faults push, but not for traps (#DB, #BP, #OF).
@@ -87,8 +102,11 @@ static void inject_plan(struct vcpu *v, struct event_plan *plan)
 			ev->nmi_pending--;
 		break;
 	case EVENT_EXCEPTION:
-		if (ev->again.type == EVENT_NONE)
-			ev->exception_pending = false;
+		if (ev->again.type != EVENT_NONE)
+			break;
+		ev->exception_pending = false;
+		if (unlikely(ev->has_payload))
+			deliver_payload(v);
 		break;
 	}
 	ev->again.type = EVENT_NONE;

@@ -7,6 +7,7 @@
  */
 #include <linux/slab.h>
 #include <asm/fpu/xcr.h>
+#include <asm/trapnr.h>
 
 #include "../cpu/cr.h"
 #include "../cpu/debug.h"
@@ -117,6 +118,8 @@ void vcpu_model_changed(struct vcpu *v)
 	v->env = (struct cpuid_env){
 		.cr4 = r->cr4, .xcr0 = v->xcr0, .xss = v->msr.xss,
 		.apic_base = lapic_get_base(v),
+		.mwait_mirrored = !vm_has_quirk(v->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT),
+		.mwait = v->msr.misc_enable & MSR_IA32_MISC_ENABLE_MWAIT,
 	};
 	v->guest_xcr0 = r->cr4 & X86_CR4_OSXSAVE ? v->xcr0 : v->host_xcr0;
 	v->guest_dr7 = r->dr7;
@@ -136,11 +139,17 @@ bool vcpu_load_pdptes(struct vcpu *v, u64 cr3)
 	return true;
 }
 
-/* What is trapped of a new vCPU; HLT must exit, or the host's CPU would idle in the guest. */
+/*
+ * What is trapped of a new vCPU. HLT must exit, or the host's CPU would idle in the guest,
+ * unless user space has given it away. #UD is where the other vendor's hypercall ends.
+ */
 static void policy_init(struct vcpu *v)
 {
-	v->policy.hlt = true;
-	v->policy.pause = true;
+	u32 exits_off = READ_ONCE(v->vm->opt.exits_off);
+
+	v->policy.hlt = !(exits_off & KVM_X86_DISABLE_EXITS_HLT);
+	v->policy.pause = !(exits_off & KVM_X86_DISABLE_EXITS_PAUSE);
+	v->policy.exceptions = BIT(X86_TRAP_UD);
 	vcpu_request(v, REQ_POLICY);
 }
 
@@ -228,7 +237,9 @@ int vcpu_create(struct vm *vm, u32 id, struct vcpu **out)
 	int r;
 
 	lockdep_assert_held(&vm->mutex);
-	if (id >= VM_MAX_VCPU_ID)
+	if (!vm->opt.max_vcpu_id)
+		vm->opt.max_vcpu_id = VM_MAX_VCPU_ID;
+	if (id >= vm->opt.max_vcpu_id)
 		return -EINVAL;
 	if (vm->nr_vcpus >= VM_MAX_VCPUS)
 		return -EINVAL;

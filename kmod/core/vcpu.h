@@ -58,17 +58,18 @@ enum vcpu_mode { OUTSIDE_GUEST, IN_GUEST, LEAVING_GUEST };
 struct policy {
 	u32 exceptions;		/* trapped: one bit a vector */
 	bool hlt, pause;	/* trapped: HLT, PAUSE loops */
+	bool all_msrs;		/* trapped: backend->own_msrs too */
 	bool single_step;	/* user space single-steps the guest */
 };
 
 /* Why KVM_RUN left to user space, and so what its answer finishes. */
-enum user_io_kind { IO_NONE, IO_PORT, IO_INSN };
+enum user_io_kind { IO_NONE, IO_PORT, IO_INSN, IO_MSR };
 
 struct user_io {
 	u8 kind;		/* enum user_io_kind */
-	bool in;		/* IO_PORT */
+	bool in;		/* IO_PORT, IO_MSR */
 	u8 size;		/* IO_PORT: bytes */
-	u8 insn_len;		/* IO_PORT: bytes to step over */
+	u8 insn_len;		/* IO_PORT, IO_MSR: bytes to step over */
 	u64 rip;		/* of the instruction: user space may have moved the vCPU on */
 };
 

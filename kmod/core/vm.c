@@ -13,6 +13,7 @@
 #include "../host/host.h"
 #include "../irq/irqchip.h"
 #include "coalesced.h"
+#include "msr_filter.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -101,6 +102,7 @@ static void vm_destroy(struct vm *vm)
 	xa_destroy(&vm->vcpus);
 	irqchip_free(vm);
 	coalesced_free(vm);
+	msr_filter_free(rcu_dereference_protected(vm->msr_filter, true));
 	slots_destroy(vm);
 	tdp_free(vm);
 	backend->vm_free(vm);

@@ -24,12 +24,26 @@
 struct vcpu;
 struct irqchip;		/* irq/irqchip.h */
 struct coalesced;
+struct msr_filter;	/* core/msr_filter.h */
 struct svm_vm;
 struct vmx_vm;
 
 #define VM_MAX_VCPUS	1024
 #define VM_MAX_VCPU_ID	4096
 #define VM_MAX_GSI	4096
+
+/* What user space has switched by KVM_ENABLE_CAP; each is read by whom it concerns. */
+struct vm_options {
+	u32 max_vcpu_id;		/* ids are below; fixed with the first vCPU */
+	u32 quirks_off;			/* KVM_X86_QUIRK_* */
+	u32 exits_off;			/* KVM_X86_DISABLE_EXITS_*, of vCPUs made afterwards */
+	u32 manual_dirty_log;		/* KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, _INITIALLY_SET */
+	u32 user_msrs;			/* KVM_MSR_EXIT_REASON_*: such failures go to user space */
+	bool platform_info_hidden;	/* a guest gets #GP for MSR_PLATFORM_INFO */
+	bool exception_payload;		/* KVM_GET_VCPU_EVENTS tells pending from injected */
+	bool triple_fault_event;	/* and of a triple fault that is pending */
+	bool exit_on_emulation_failure;	/* instead of #UD at CPL 3 */
+};
 
 struct vm {
 	struct mm_struct *mm;		/* its creator's; constant, counted */
@@ -45,6 +59,10 @@ struct vm {
 	struct xarray vcpus;		/* by APIC id; writers: mutex; readers: RCU */
 	unsigned int nr_vcpus;		/* writers: mutex; never falls while the VM lives */
 	u32 bsp_id;			/* mutex; fixed with the first vCPU */
+
+	struct vm_options opt;		/* writers: mutex */
+	struct msr_filter __rcu *msr_filter; /* writers: mutex; readers: srcu; NULL: none */
+	bool trap_all_msrs;		/* written under mutex with it, read anywhere */
 
 	struct iobus pio, mmio;		/* writers: mutex; readers: srcu */
 	struct irqchip *irqchip;	/* set once under mutex, before any vCPU; or NULL */
@@ -77,6 +95,12 @@ void vm_put(struct vm *vm);
  * A vCPU lives as long as its VM: the pointer needs no reference of its own.
  */
 struct vcpu *vm_vcpu(struct vm *vm, u32 id);
+
+/* Does the VM still show this behaviour of KVM's that is not the hardware's? */
+static inline bool vm_has_quirk(const struct vm *vm, u32 quirk)
+{
+	return !(READ_ONCE(vm->opt.quirks_off) & quirk);
+}
 
 #define vm_for_each_vcpu(vm, id, v) xa_for_each(&(vm)->vcpus, id, v)
 

@@ -767,6 +767,8 @@ void cpuid_runtime(const struct cpu_model *m, const struct cpuid_env *env,
 		       env->cr4 & X86_CR4_OSXSAVE);
 		mirror(&out[LEAF_EDX], F(0, APIC),
 		       env->apic_base & MSR_IA32_APICBASE_ENABLE);
+		if (env->mwait_mirrored)
+			mirror(&out[LEAF_ECX], F(4, MWAIT), env->mwait);
 	} else if (fn == 0x7 && idx == 0) {
 		mirror(&out[LEAF_ECX], F(16, OSPKE), env->cr4 & X86_CR4_PKE);
 	} else if (fn == 0xd && idx == 0) {

@@ -102,6 +102,8 @@ struct cpuid_env {
 	u64 xcr0;
 	u64 xss;
 	u64 apic_base;
+	bool mwait_mirrored;	/* the MWAIT bit follows MISC_ENABLE */
+	bool mwait;		/* and it says this */
 };
 
 /**

@@ -14,6 +14,7 @@
 #include "regs.h"
 
 #define DR6_B(n)	BIT_ULL(n)
+#define DR6_BREAKPOINTS	0xfULL	/* B0..B3 */
 #define DR6_BD		BIT_ULL(13)
 #define DR6_BS		BIT_ULL(14)
 #define DR6_BT		BIT_ULL(15)
@@ -65,6 +66,9 @@ static inline bool debugregs_valid(u64 dr6, u64 dr7)
 {
 	return !(dr6 >> 32) && !(dr7 >> 32);
 }
+
+/* A #DB is delivered: DR6 says why. The breakpoints of an earlier one are forgotten. */
+void debug_payload(struct regs *r, u64 payload);
 
 /**
  * debug_match() - which breakpoints does an access hit?

@@ -72,8 +72,11 @@ struct backend {
 	void (*reclaim)(struct vcpu *v, struct event *ev);
 	void (*open_window)(struct vcpu *v, u32 which);	/* WINDOW_*; 0 closes all */
 
+	/* data */
 	const struct tdp_format *tdp;
 	bool pae_registers;		/* regs.pdpte is used: PAE's top entries are registers */
+	const u32 *own_msrs;		/* a guest reaches them without an exit; ends with 0 */
+	u8 hypercall[3];		/* the instruction */
 };
 
 extern const struct backend svm_backend, vmx_backend;

@@ -359,7 +359,7 @@ static enum verdict report_failure(struct vcpu *v, const struct x86_insn *insn, 
 
 	pr_info_ratelimited("vitro: vcpu %u cannot emulate at rip %#llx, gpa %#llx (%s): %*ph\n",
 			    v->id, r->rip, gpa, why, got, insn->bytes);
-	if (regs_cpl(r))
+	if (regs_cpl(r) && !READ_ONCE(v->vm->opt.exit_on_emulation_failure))
 		return inject_ud(v);
 
 	run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
@@ -474,6 +474,27 @@ enum verdict glue_insn_len(struct vcpu *v, struct vm_exit *e)
 		return decode_len(v, e);
 	e->insn_len = x->len;
 	return RETIRE;
+}
+
+bool glue_fix_hypercall(struct vcpu *v)
+{
+	static const u8 vmcall[] = { 0x0f, 0x01, 0xc1 }, vmmcall[] = { 0x0f, 0x01, 0xd9 };
+	const struct regs *r = regs_get(v, G_IP | G_CR | G_CODE);
+	u64 lin = r->rip + (r->seg[SEG_CS].attr & SEG_L ? 0 : r->seg[SEG_CS].base);
+	u8 cpl = regs_cpl(r), code[3];
+	struct fault f;
+	unsigned int i, got;
+	u64 gpa;
+
+	if (linear_fetch(v, r->rip, code, sizeof(code), &got, &f) != INSN_DONE ||
+	    got < sizeof(code) || !memcmp(code, backend->hypercall, sizeof(code)) ||
+	    (memcmp(code, vmcall, sizeof(code)) && memcmp(code, vmmcall, sizeof(code))))
+		return false;
+	for (i = 0; i < sizeof(code); i++)
+		if (linear_translate(v, lin + i, ACCESS_WRITE, cpl, &gpa, &f) != INSN_DONE ||
+		    mem_write(v->vm, gpa, &backend->hypercall[i], 1))
+			return false;
+	return true;
 }
 
 static bool is_0f(const struct x86_insn *insn, u8 opcode)

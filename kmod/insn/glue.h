@@ -67,6 +67,8 @@ enum verdict glue_complete_exit(struct vcpu *v, struct vm_exit *e);
 enum verdict glue_emulate(struct vcpu *v, u64 gpa);
 /* The same where no slot is at @gpa. @access: what the CPU was about to do there. */
 enum verdict glue_mmio(struct vcpu *v, u64 gpa, u32 access);
+/* Is the other vendor's hypercall at RIP? It has become ours, and can run again. */
+bool glue_fix_hypercall(struct vcpu *v);
 /* KVM_RUN again after glue_emulate() went to user space. */
 enum verdict glue_resume(struct vcpu *v);
 

@@ -127,6 +127,9 @@ void lapic_reset(struct vcpu *v, bool init)
 		vlapic_init_reset(&l->model);
 	else
 		vlapic_reset(&l->model, v->id, bsp);
+	/* As on hardware, where firmware lets the PIC through. */
+	if (!vm_has_quirk(v->vm, KVM_X86_QUIRK_LINT0_REENABLED))
+		vlapic_reg_write(&l->model, VLAPIC_LVT_LINT0, VLAPIC_LVT_MASKED, now_ns());
 	refresh(v);
 }
 
@@ -244,12 +247,27 @@ static void note_access(struct vcpu *v, u64 gpa, bool write)
 		vapic_note_access(v, write);
 }
 
+/* While the APIC is off or in x2APIC mode KVM leaves a hole there: ones are read. */
+static bool hole(struct vcpu *v, u64 gpa)
+{
+	const struct vlapic *m = &v->lapic->model;
+
+	return (gpa & PAGE_MASK) == (m->base & PAGE_MASK & GENMASK_ULL(51, 0)) &&
+	       vm_has_quirk(v->vm, KVM_X86_QUIRK_LAPIC_MMIO_HOLE);
+}
+
 bool lapic_mmio_read(struct vcpu *v, u64 gpa, void *val, unsigned int len)
 {
 	u32 reg;
 
-	if (!v->lapic || !owns(v->lapic, gpa))
+	if (!v->lapic)
 		return false;
+	if (!owns(v->lapic, gpa)) {
+		if (!hole(v, gpa))
+			return false;
+		memset(val, 0xff, len);
+		return true;
+	}
 	note_access(v, gpa, false);
 	reg = vlapic_mmio_read(&v->lapic->model, offset_in_page(gpa), len, now_ns());
 	memset(val, 0, len);
@@ -262,8 +280,10 @@ bool lapic_mmio_write(struct vcpu *v, u64 gpa, const void *val, unsigned int len
 	struct vlapic_effects e;
 	u32 reg = 0;
 
-	if (!v->lapic || !owns(v->lapic, gpa))
+	if (!v->lapic)
 		return false;
+	if (!owns(v->lapic, gpa))
+		return hole(v, gpa);
 	note_access(v, gpa, true);
 	memcpy(&reg, val, min_t(unsigned int, len, sizeof(reg)));
 	e = vlapic_mmio_write(&v->lapic->model, offset_in_page(gpa), len, reg, now_ns());

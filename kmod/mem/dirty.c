@@ -23,9 +23,14 @@
 
 #define CHUNK_WORDS	512	/* of the bitmap are done between two locks */
 
-unsigned long *dirty_bitmap_alloc(u64 npages)
+/* All set, if user space wants it so: it takes all pages as dirty at first anyway. */
+unsigned long *dirty_bitmap_alloc(struct vm *vm, u64 npages)
 {
-	return kvcalloc(BITS_TO_LONGS(npages), sizeof(long), GFP_KERNEL_ACCOUNT);
+	unsigned long *bitmap = kvcalloc(BITS_TO_LONGS(npages), sizeof(long), GFP_KERNEL_ACCOUNT);
+
+	if (bitmap && (vm->opt.manual_dirty_log & KVM_DIRTY_LOG_INITIALLY_SET))
+		bitmap_set(bitmap, 0, npages);
+	return bitmap;
 }
 
 static void set_bitmap(struct vm *vm, struct memslot *slot, unsigned long *bitmap)
@@ -40,7 +45,7 @@ static void set_bitmap(struct vm *vm, struct memslot *slot, unsigned long *bitma
  */
 int slot_start_log(struct vm *vm, struct memslot *slot)
 {
-	unsigned long *bitmap = dirty_bitmap_alloc(slot->npages);
+	unsigned long *bitmap = dirty_bitmap_alloc(vm, slot->npages);
 
 	if (!bitmap)
 		return -ENOMEM;
@@ -104,21 +109,70 @@ static int clear(struct vm *vm, struct memslot *slot, unsigned long __user *from
 	return 0;
 }
 
-/* All is reported before anything is cleared: a bad pointer changes nothing. */
+static int clear_range(struct vm *vm, struct memslot *slot, unsigned long __user *from,
+		       u64 first, u64 words, unsigned long *buf)
+{
+	LIST_HEAD(none);
+	int ret = 0;
+	u64 i;
+
+	for (i = 0; i < words && !ret; i += CHUNK_WORDS)
+		ret = clear(vm, slot, from, first + i, min_t(u64, CHUNK_WORDS, words - i), buf);
+	tdp_finish(vm, &none, true);
+	return ret;
+}
+
+/*
+ * All is reported before anything is cleared: a bad pointer changes nothing. User space that
+ * clears by hand does so when it is about to look at the pages.
+ */
 static int report_and_clear(struct vm *vm, struct memslot *slot, unsigned long __user *bits,
 			    unsigned long *buf)
 {
 	u64 words = BITS_TO_LONGS(slot->npages), i;
-	LIST_HEAD(none);
 	int ret = 0;
 
 	for (i = 0; i < words && !ret; i += CHUNK_WORDS)
 		ret = report(slot, bits, i, min_t(u64, CHUNK_WORDS, words - i), buf);
-	if (ret)
+	if (ret || vm->opt.manual_dirty_log)
 		return ret;
-	for (i = 0; i < words && !ret; i += CHUNK_WORDS)
-		ret = clear(vm, slot, bits, i, min_t(u64, CHUNK_WORDS, words - i), buf);
-	tdp_finish(vm, &none, true);
+	return clear_range(vm, slot, bits, 0, words, buf);
+}
+
+/* Whole words, or to the slot's end. */
+static bool clear_range_valid(const struct memslot *slot, u64 first, u64 n)
+{
+	return first <= slot->npages && n <= slot->npages - first &&
+	       (n == slot->npages - first || !(n % BITS_PER_LONG));
+}
+
+static int clear_slot(struct vm *vm, const struct kvm_clear_dirty_log *log, unsigned long *buf)
+{
+	struct memslot *slot = xa_load(&vm->slots.by_id, log->slot);
+	u64 first = log->first_page / BITS_PER_LONG;
+	unsigned long __user *bits = log->dirty_bitmap;
+
+	if (!slot || !slot->dirty_bitmap)
+		return -ENOENT;
+	if (!clear_range_valid(slot, log->first_page, log->num_pages))
+		return -EINVAL;
+	return clear_range(vm, slot, bits - first, first, BITS_TO_LONGS((u64)log->num_pages), buf);
+}
+
+int slots_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
+{
+	unsigned long *buf;
+	int ret;
+
+	if (log->slot >= SLOTS_MAX || log->first_page % BITS_PER_LONG)
+		return -EINVAL;
+	buf = kmalloc_array(CHUNK_WORDS, sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	mutex_lock(&vm->mutex);
+	ret = clear_slot(vm, log, buf);
+	mutex_unlock(&vm->mutex);
+	kfree(buf);
 	return ret;
 }
 

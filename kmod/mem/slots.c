@@ -105,7 +105,7 @@ static bool overlaps(struct slots *slots, const struct kvm_userspace_memory_regi
 
 /* --- changes --- */
 
-static struct memslot *slot_alloc(const struct kvm_userspace_memory_region *r)
+static struct memslot *slot_alloc(struct vm *vm, const struct kvm_userspace_memory_region *r)
 {
 	struct memslot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
 
@@ -119,7 +119,7 @@ static struct memslot *slot_alloc(const struct kvm_userspace_memory_region *r)
 	slot->hva_node.start = slot->hva;
 	slot->hva_node.last = slot_hva_end(slot) - 1;
 	if (r->flags & KVM_MEM_LOG_DIRTY_PAGES) {
-		slot->dirty_bitmap = dirty_bitmap_alloc(slot->npages);
+		slot->dirty_bitmap = dirty_bitmap_alloc(vm, slot->npages);
 		if (!slot->dirty_bitmap) {
 			kfree(slot);
 			return NULL;
@@ -172,7 +172,7 @@ static int slot_create(struct vm *vm, const struct kvm_userspace_memory_region *
 
 	if (overlaps(slots, r, NULL))
 		return -EEXIST;
-	slot = slot_alloc(r);
+	slot = slot_alloc(vm, r);
 	if (!slot)
 		return -ENOMEM;
 	ret = xa_err(xa_store(&slots->by_id, slot->id, slot, GFP_KERNEL_ACCOUNT));
@@ -202,7 +202,7 @@ static int slot_move(struct vm *vm, struct memslot *old,
 
 	if (overlaps(slots, r, old))
 		return -EEXIST;
-	new = slot_alloc(r);
+	new = slot_alloc(vm, r);
 	if (!new)
 		return -ENOMEM;
 	slot_withdraw(vm, old);

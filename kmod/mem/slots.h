@@ -88,6 +88,8 @@ static inline bool slots_is_hole(const struct slots *slots, const struct slot_ca
 
 /* KVM_GET_DIRTY_LOG: takes vm->mutex; copies the bitmap out, clears it, re-protects. */
 int slots_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log);
+/* KVM_CLEAR_DIRTY_LOG: the same for what user space says; for VMs that clear by hand. */
+int slots_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log);
 
 static inline unsigned long slot_hva(const struct memslot *slot, u64 gfn)
 {
@@ -109,7 +111,7 @@ static inline struct memslot *slot_of_node(struct interval_tree_node *node)
 void slot_mark_dirty(struct memslot *slot, u64 gfn);
 
 /* mem/dirty.c, for slots.c: vm->mutex held. */
-unsigned long *dirty_bitmap_alloc(u64 npages);
+unsigned long *dirty_bitmap_alloc(struct vm *vm, u64 npages);
 int slot_start_log(struct vm *vm, struct memslot *slot);	/* 0 or -ENOMEM */
 void slot_stop_log(struct vm *vm, struct memslot *slot);
 

@@ -31,10 +31,11 @@ static void *iopm, *msrpm;
 #define MSRPM_ORDER	1
 
 /* Allowed: what VMLOAD and VMSAVE switch with the guest. Trapped: all other MSRs. */
-static const u32 msrs_passed[] = {
+const u32 svm_own_msrs[] = {
 	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	0
 };
 
 static void msrpm_allow(u32 msr)
@@ -96,7 +97,7 @@ static int alloc_cpus(void)
 
 int svm_setup(struct host_caps *caps)
 {
-	unsigned int i;
+	const u32 *msr;
 
 	iopm = (void *)__get_free_pages(GFP_KERNEL, IOPM_ORDER);
 	msrpm = (void *)__get_free_pages(GFP_KERNEL, MSRPM_ORDER);
@@ -108,8 +109,8 @@ int svm_setup(struct host_caps *caps)
 	/* Trapped: every port. */
 	memset(iopm, 0xff, PAGE_SIZE << IOPM_ORDER);
 	memset(msrpm, 0xff, PAGE_SIZE << MSRPM_ORDER);
-	for (i = 0; i < ARRAY_SIZE(msrs_passed); i++)
-		msrpm_allow(msrs_passed[i]);
+	for (msr = svm_own_msrs; *msr; msr++)
+		msrpm_allow(*msr);
 	svm_iopm_pa = __sme_set(__pa(iopm));
 	svm_msrpm_pa = __sme_set(__pa(msrpm));
 

@@ -62,6 +62,8 @@ void svm_apply_policy(struct vcpu *v)
 	svm_intercept(s->vmcb, INTERCEPT_HLT, p->hlt);
 	/* Without the filter every single PAUSE would exit. */
 	svm_intercept(s->vmcb, INTERCEPT_PAUSE, p->pause && svm_has.pause_filter);
+	/* The port bitmap is all ones and longer than an MSR bitmap: it serves as one. */
+	s->vmcb->control.msrpm_base_pa = p->all_msrs ? svm_iopm_pa : svm_msrpm_pa;
 	s->vmcb->control.clean = 0;
 }
 

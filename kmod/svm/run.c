@@ -182,4 +182,6 @@ const struct backend svm_backend = {
 	.open_window = svm_open_window,
 
 	.tdp = &npt_format,
+	.own_msrs = svm_own_msrs,
+	.hypercall = { 0x0f, 0x01, 0xd9 },	/* VMMCALL */
 };

@@ -59,6 +59,7 @@ struct svm_features {
 
 extern struct svm_features svm_has;
 extern u64 svm_iopm_pa, svm_msrpm_pa;
+extern const u32 svm_own_msrs[];
 
 static inline void svm_intercept(struct vmcb *vmcb, int bit, bool on)
 {

@@ -42,10 +42,11 @@ static void *msr_bitmap;
 static DEFINE_IDA(vpids);
 
 /* Allowed: what the VMCS switches or load and put do. Trapped: all other MSRs. */
-static const u32 msrs_passed[] = {
+const u32 vmx_own_msrs[] = {
 	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE,
 	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	0
 };
 
 /* Four quarters of 1 KiB: reads of low and high MSRs, then writes. */
@@ -184,7 +185,7 @@ static int alloc_cpus(void)
 
 int vmx_setup(struct host_caps *caps)
 {
-	unsigned int i;
+	const u32 *msr;
 	int r;
 
 	r = negotiate();
@@ -196,8 +197,8 @@ int vmx_setup(struct host_caps *caps)
 		return -ENOMEM;
 	}
 	memset(msr_bitmap, 0xff, PAGE_SIZE);
-	for (i = 0; i < ARRAY_SIZE(msrs_passed); i++)
-		msr_bitmap_allow(msrs_passed[i]);
+	for (msr = vmx_own_msrs; *msr; msr++)
+		msr_bitmap_allow(*msr);
 	vmx_msr_bitmap_pa = __pa(msr_bitmap);
 
 	caps->tdp = true;

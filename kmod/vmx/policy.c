@@ -95,6 +95,8 @@ void vmx_apply_policy(struct vcpu *v)
 
 	vmcs_write(EXCEPTION_BITMAP, p->exceptions | ALWAYS_TRAPPED);
 	vmx_cpu_control(s, CPU_BASED_HLT_EXITING, p->hlt);
+	/* Without a bitmap every MSR access exits. */
+	vmx_cpu_control(s, CPU_BASED_USE_MSR_BITMAPS, !p->all_msrs);
 	/* Without the hardware's eye for loops every single PAUSE would exit. */
 	s->cpu2_ctl &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	if (p->pause && vmx_has(VMX_OPT_PAUSE_LOOP))

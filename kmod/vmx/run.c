@@ -273,4 +273,6 @@ const struct backend vmx_backend = {
 
 	.tdp = &ept_format,
 	.pae_registers = true,
+	.own_msrs = vmx_own_msrs,
+	.hypercall = { 0x0f, 0x01, 0xc1 },	/* VMCALL */
 };

@@ -83,6 +83,7 @@ extern struct vmx_config vmx_config;
 extern u32 vmx_revision;
 extern u64 vmx_cr0_fixed, vmx_cr4_fixed;	/* bits that must be 1 in a guest */
 extern u64 vmx_msr_bitmap_pa;
+extern const u32 vmx_own_msrs[];
 
 static inline bool vmx_has(u32 option)
 {

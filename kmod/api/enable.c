@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * enable.c - KVM_ENABLE_CAP: what user space may switch on a VM and on a vCPU.
+ *
+ * One row for each capability: which bits its argument may have, and who acts on it.
+ * Handlers run with vm->mutex held (VM) or vcpu->mutex held and the vCPU loaded. Rules
+ * are those of the kernel's "The Definitive KVM API Documentation".
+ */
+#include <linux/errno.h>
+#include <linux/kvm.h>
+#include <linux/mutex.h>
+
+#include "../core/vcpu.h"
+#include "../core/vm.h"
+#include "../host/host.h"
+#include "api.h"
+
+struct enable_row {
+	u32 cap;
+	u64 valid;		/* bits of the first argument */
+	int (*set)(struct vm *vm, u64 arg);
+};
+
+static int set_quirks(struct vm *vm, u64 arg)
+{
+	WRITE_ONCE(vm->opt.quirks_off, arg);
+	return 0;
+}
+
+static int set_max_vcpu_id(struct vm *vm, u64 arg)
+{
+	if (arg > VM_MAX_VCPU_ID || (vm->opt.max_vcpu_id && vm->opt.max_vcpu_id != arg))
+		return -EINVAL;
+	vm->opt.max_vcpu_id = arg;
+	return 0;
+}
+
+static int set_exits_off(struct vm *vm, u64 arg)
+{
+	vm->opt.exits_off |= arg;
+	return 0;
+}
+
+static int set_platform_info(struct vm *vm, u64 arg)
+{
+	WRITE_ONCE(vm->opt.platform_info_hidden, !arg);
+	return 0;
+}
+
+static int set_exception_payload(struct vm *vm, u64 arg)
+{
+	WRITE_ONCE(vm->opt.exception_payload, arg);
+	return 0;
+}
+
+static int set_triple_fault_event(struct vm *vm, u64 arg)
+{
+	WRITE_ONCE(vm->opt.triple_fault_event, arg);
+	return 0;
+}
+
+static int set_emulation_failure(struct vm *vm, u64 arg)
+{
+	WRITE_ONCE(vm->opt.exit_on_emulation_failure, arg);
+	return 0;
+}
+
+static int set_user_msrs(struct vm *vm, u64 arg)
+{
+	WRITE_ONCE(vm->opt.user_msrs, arg);
+	return 0;
+}
+
+static int set_manual_dirty_log(struct vm *vm, u64 arg)
+{
+	/* Bits cannot be set at first in a log that is cleared at once. */
+	if (arg == KVM_DIRTY_LOG_INITIALLY_SET)
+		return -EINVAL;
+	vm->opt.manual_dirty_log = arg;
+	return 0;
+}
+
+static const struct enable_row rows[] = {
+	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, DIRTY_LOG_OPTIONS, set_manual_dirty_log },
+	{ KVM_CAP_DISABLE_QUIRKS, ~0ULL, set_quirks },
+	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS_KNOWN, set_quirks },
+	{ KVM_CAP_MAX_VCPU_ID, ~0ULL, set_max_vcpu_id },
+	{ KVM_CAP_X86_DISABLE_EXITS, EXITS_OPTIONAL, set_exits_off },
+	{ KVM_CAP_MSR_PLATFORM_INFO, ~0ULL, set_platform_info },
+	{ KVM_CAP_EXCEPTION_PAYLOAD, ~0ULL, set_exception_payload },
+	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, ~0ULL, set_triple_fault_event },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1, set_emulation_failure },
+	{ KVM_CAP_X86_USER_SPACE_MSR, USER_MSRS_KNOWN, set_user_msrs },
+};
+
+long enable_vm_cap(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_enable_cap *cap = arg;
+	const struct enable_row *row;
+	struct vm *vm = object;
+	long ret = -EINVAL;
+
+	if (cap->flags)
+		return -EINVAL;
+	mutex_lock(&vm->mutex);
+	for (row = rows; row < rows + ARRAY_SIZE(rows); row++)
+		if (row->cap == cap->cap && !(cap->args[0] & ~row->valid))
+			ret = row->set(vm, cap->args[0]);
+	mutex_unlock(&vm->mutex);
+	return ret;
+}
+
+long enable_vcpu_cap(void *object, void *arg, unsigned long raw)
+{
+	const struct kvm_enable_cap *cap = arg;
+	struct vcpu *v = object;
+
+	if (cap->flags || cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	v->model.enforce_pv = cap->args[0];
+	cpu_model_update(&v->model, &host_caps);
+	vcpu_model_changed(v);
+	return 0;
+}
