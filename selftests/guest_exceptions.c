@@ -347,15 +347,15 @@ static GUEST void user_trap(struct frame *f)
 extern const char user_in[], user_cli[], user_hlt[], user_rdmsr[], user_cr[], user_int[],
 	user_cpuid[], user_end[];
 asm(".pushsection .rodata\n"
-    "user_in: in $0xe0, %al; ud2\n"
-    "user_cli: cli; ud2\n"
-    "user_hlt: hlt; ud2\n"
-    "user_rdmsr: mov $0x277, %ecx; rdmsr; ud2\n"
-    "user_cr: mov %cr0, %rax; ud2\n"
-    "user_int: int $0x80; ud2\n"
-    "user_cpuid: xor %eax, %eax; cpuid; int $0x30; ud2\n"
-    "user_end:\n"
-    ".popsection");
+	"user_in: in $0xe0, %al; ud2\n"
+	"user_cli: cli; ud2\n"
+	"user_hlt: hlt; ud2\n"
+	"user_rdmsr: mov $0x277, %ecx; rdmsr; ud2\n"
+	"user_cr: mov %cr0, %rax; ud2\n"
+	"user_int: int $0x80; ud2\n"
+	"user_cpuid: xor %eax, %eax; cpuid; int $0x30; ud2\n"
+	"user_end:\n"
+	".popsection");
 
 static int user_code(struct vcpu *vcpu, const char *code, const char *end)
 {

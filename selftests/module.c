@@ -46,7 +46,7 @@ static int unload(const char *name)
 static const char *module_file(void)
 {
 	static char stock[300];
-	const char *ours[] = { getenv("VITRO_KO") ?: "vitro.ko", "vitro.ko", "build/debug/vitro.ko" };
+	const char * const ours[] = { getenv("VITRO_KO") ?: "vitro.ko", "vitro.ko", "build/debug/vitro.ko" };
 	struct utsname u;
 
 	uname(&u);
@@ -108,7 +108,7 @@ TEST(twenty_times)
 		int r;
 
 		/* files of the test before are closed late */
-		for (int tries = 0; (r = unload(name)) == -EWOULDBLOCK && tries < 100; tries++)
+		for (int tries = 0; (r = unload(name)) == -EWOULDBLOCK && tries < 1000; tries++)
 			usleep(10000);
 		ASSERT_EQ(0, r) {
 			TH_LOG("time %d", i);
@@ -131,7 +131,7 @@ TEST(twenty_times)
 
 /* --- CPU hotplug in the host --- */
 
-static int cpu1(bool on)
+static int set_second_cpu(bool on)
 {
 	int fd = open("/sys/devices/system/cpu/cpu1/online", O_WRONLY), r;
 
@@ -161,7 +161,7 @@ TEST(cpu_hotplug_under_guests)
 	struct runner *runner[2];
 	uint64_t turns;
 
-	if (cpu1(true))
+	if (set_second_cpu(true))
 		SKIP(return, "cpu_hotplug_under_guests: there is no CPU 1 to switch");
 	for (int i = 0; i < 2; i++) {
 		vcpu[i] = vcpu_new(vm, i);
@@ -170,11 +170,11 @@ TEST(cpu_hotplug_under_guests)
 	}
 	for (int i = 0; i < 3; i++) {
 		usleep(50000);
-		ASSERT_EQ(0, cpu1(false));
+		ASSERT_EQ(0, set_second_cpu(false));
 		turns = in_guest(vm, guest_turns);
 		usleep(50000);
 		EXPECT_LT(turns, in_guest(vm, guest_turns));
-		ASSERT_EQ(0, cpu1(true));
+		ASSERT_EQ(0, set_second_cpu(true));
 	}
 	usleep(50000);
 	in_guest(vm, guest_stop) = 1;
@@ -189,12 +189,12 @@ TEST(vm_made_while_a_cpu_is_off)
 	struct vm *vm;
 	cpu_set_t set;
 
-	if (cpu1(false))
+	if (set_second_cpu(false))
 		SKIP(return, "vm_made_while_a_cpu_is_off: there is no CPU 1 to switch");
 	vm = vm_new(0);
 	vcpu = vcpu_new(vm, 0);
 	check_runs(vcpu);
-	ASSERT_EQ(0, cpu1(true));
+	ASSERT_EQ(0, set_second_cpu(true));
 	for (int i = 0; i < 6; i++) {
 		CPU_ZERO(&set);
 		CPU_SET(i & 1, &set);
@@ -204,10 +204,10 @@ TEST(vm_made_while_a_cpu_is_off)
 	CPU_ZERO(&set);
 	CPU_SET(0, &set);
 	sched_setaffinity(0, sizeof(set), &set);
-	ASSERT_EQ(0, cpu1(false));
+	ASSERT_EQ(0, set_second_cpu(false));
 	vcpu_free(vcpu);
 	vm_free(vm);
-	ASSERT_EQ(0, cpu1(true));
+	ASSERT_EQ(0, set_second_cpu(true));
 }
 
 /* Its state follows a vCPU from CPU to CPU. */
