@@ -125,7 +125,7 @@ static GUEST uint64_t guest_enable(uint64_t address)
 static uint64_t scaled(const volatile struct clock_page *c, uint64_t delta)
 {
 	delta = c->tsc_shift >= 0 ? delta << c->tsc_shift : delta >> -c->tsc_shift;
-	return (unsigned int __int128)delta * c->tsc_to_system_mul >> 32;
+	return (__uint128_t)delta * c->tsc_to_system_mul >> 32;
 }
 
 TEST_F(clock, page)

@@ -101,7 +101,7 @@ static bool is_long64(const struct regs *r)
 	return (r->seg[SEG_CS].attr & SEG_L) && (r->efer & EFER_LMA);
 }
 
-bool linear_code(struct vcpu *v, u64 code[static 2])
+bool linear_code(struct vcpu *v, u64 *code)
 {
 	const struct regs *r = &v->regs;
 	struct walk_in in = walk_in_of(v, ACCESS_FETCH, regs_cpl(r));

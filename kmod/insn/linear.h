@@ -16,7 +16,7 @@ enum insn_rc __must_check linear_translate(struct vcpu *v, u64 lin, u32 access, 
 					   u64 *gpa, struct fault *f);
 
 /* The 16 bytes at RIP, where that is simple: 64-bit code, none of it in the next page. */
-bool linear_code(struct vcpu *v, u64 code[static 2]);
+bool linear_code(struct vcpu *v, u64 *code);
 
 /*
  * In any mode, from offset @rip in CS: at most @n bytes, to the end of the page; their number
