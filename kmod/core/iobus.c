@@ -107,7 +107,8 @@ void iobus_free(struct iobus *bus)
 }
 
 /* The first device that claims the span; others may follow it. */
-static struct iodev **find_first(const struct iobus_table *t, const struct span *s)
+static __always_inline struct iodev **find_first(const struct iobus_table *t,
+						 const struct span *s)
 {
 	struct iodev **d;
 
@@ -119,13 +120,21 @@ static struct iodev **find_first(const struct iobus_table *t, const struct span 
 	return d;
 }
 
+/* The next one that claims it too. */
+static struct iodev **find_next(const struct iobus_table *t, const struct span *s,
+				struct iodev **d)
+{
+	d++;
+	return d < t->dev + t->count && !cmp_span(s, d) ? d : NULL;
+}
+
 int iobus_read(struct vcpu *v, struct iobus *bus, u64 addr, void *val, unsigned int len)
 {
 	const struct iobus_table *t = srcu_dereference(bus->table, &v->vm->srcu);
 	struct span s = { addr, len };
-	struct iodev **d = find_first(t, &s);
+	struct iodev **d;
 
-	for (; d && d < t->dev + t->count && !cmp_span(&s, d); d++)
+	for (d = find_first(t, &s); d; d = find_next(t, &s, d))
 		if ((*d)->ops->read && (*d)->ops->read(*d, v, addr, val, len) == 0)
 			return 0;
 	return -EOPNOTSUPP;
@@ -135,9 +144,9 @@ int iobus_write(struct vcpu *v, struct iobus *bus, u64 addr, const void *val, un
 {
 	const struct iobus_table *t = srcu_dereference(bus->table, &v->vm->srcu);
 	struct span s = { addr, len };
-	struct iodev **d = find_first(t, &s);
+	struct iodev **d;
 
-	for (; d && d < t->dev + t->count && !cmp_span(&s, d); d++)
+	for (d = find_first(t, &s); d; d = find_next(t, &s, d))
 		if ((*d)->ops->write && (*d)->ops->write(*d, v, addr, val, len) == 0)
 			return 0;
 	return -EOPNOTSUPP;
