@@ -29,7 +29,7 @@ selftests     := $(patsubst %.c,build/bin/%,$(wildcard selftests/*.c))
 programs      := $(if $(vmm_objects),build/bin/vitro-vmm) \
 		 $(if $(bench_objects),build/bin/vitro-bench)
 
-.PHONY: all module module-debug programs run test bench conformance lint gdb clean help FORCE
+.PHONY: all module module-debug module-sparse programs run test bench conformance lint gdb clean help FORCE
 
 all: module programs	## vitro.ko and all programs
 
@@ -51,6 +51,9 @@ endef
 module:			## vitro.ko
 	$(call kbuild,build/stock,$$(tools/setup/headers))
 	@cmp -s build/stock/vitro.ko vitro.ko || cp build/stock/vitro.ko vitro.ko
+
+module-sparse:		## what sparse says about the module's sources
+	$(call kbuild,build/sparse,$$(tools/setup/headers),VITRO_SPARSE=y)
 
 module-debug:		## build/debug/vitro.ko, with KUnit suites, for the debug kernel
 	$(call kbuild,build/debug,$$(tools/setup/kernel debug)/build,VITRO_KUNIT=y)
