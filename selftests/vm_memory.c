@@ -141,6 +141,18 @@ TEST_F(slots, many)
 	ASSERT_EQ(0, vm_slot(self->vm, 0, 0, 2000 * PAGE, PAGE, self->hva));
 }
 
+/* Enough for a lookup structure of several levels, which the VM leaves behind full. */
+TEST_F(slots, thousands_are_freed)
+{
+	for (int i = 0; i < 8000; i++) {
+		ASSERT_EQ(0, vm_slot(self->vm, i, 0, 2 * i * PAGE, PAGE, self->hva));
+	}
+	vm_free(self->vm);
+	/* what is freed late is freed in here */
+	usleep(200000);
+	self->vm = vm_new(VM_BARE);
+}
+
 /* --- what the guest sees --- */
 
 static GUEST uint64_t guest_peek(uint64_t gpa)

@@ -37,6 +37,8 @@ void slots_destroy(struct vm *vm)
 	struct memslot *slot;
 	unsigned long id;
 
+	/* No reader is left to wait for; and 6.1 frees a tall tree wrongly under RCU. */
+	mt_clear_in_rcu(&vm->slots.by_gfn);
 	mtree_destroy(&vm->slots.by_gfn);
 	xa_for_each(&vm->slots.by_id, id, slot)
 		slot_free(slot);
