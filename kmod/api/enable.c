@@ -19,7 +19,10 @@ struct enable_row {
 	u32 cap;
 	u64 valid;		/* bits of the first argument */
 	int (*set)(struct vm *vm, u64 arg);
+	size_t flag;		/* or the bool of struct vm_options that it is */
 };
+
+#define FLAG(name)	.flag = offsetof(struct vm_options, name)
 
 static int set_quirks(struct vm *vm, u64 arg)
 {
@@ -47,24 +50,6 @@ static int set_platform_info(struct vm *vm, u64 arg)
 	return 0;
 }
 
-static int set_exception_payload(struct vm *vm, u64 arg)
-{
-	WRITE_ONCE(vm->opt.exception_payload, arg);
-	return 0;
-}
-
-static int set_triple_fault_event(struct vm *vm, u64 arg)
-{
-	WRITE_ONCE(vm->opt.triple_fault_event, arg);
-	return 0;
-}
-
-static int set_emulation_failure(struct vm *vm, u64 arg)
-{
-	WRITE_ONCE(vm->opt.exit_on_emulation_failure, arg);
-	return 0;
-}
-
 static int set_user_msrs(struct vm *vm, u64 arg)
 {
 	WRITE_ONCE(vm->opt.user_msrs, arg);
@@ -87,11 +72,19 @@ static const struct enable_row rows[] = {
 	{ KVM_CAP_MAX_VCPU_ID, ~0ULL, set_max_vcpu_id },
 	{ KVM_CAP_X86_DISABLE_EXITS, EXITS_OPTIONAL, set_exits_off },
 	{ KVM_CAP_MSR_PLATFORM_INFO, ~0ULL, set_platform_info },
-	{ KVM_CAP_EXCEPTION_PAYLOAD, ~0ULL, set_exception_payload },
-	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, ~0ULL, set_triple_fault_event },
-	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1, set_emulation_failure },
+	{ KVM_CAP_EXCEPTION_PAYLOAD, ~0ULL, FLAG(exception_payload) },
+	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, ~0ULL, FLAG(triple_fault_event) },
+	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1, FLAG(exit_on_emulation_failure) },
 	{ KVM_CAP_X86_USER_SPACE_MSR, USER_MSRS_KNOWN, set_user_msrs },
 };
+
+static int enable(struct vm *vm, const struct enable_row *row, u64 arg)
+{
+	if (row->set)
+		return row->set(vm, arg);
+	WRITE_ONCE(*(bool *)((void *)&vm->opt + row->flag), arg);
+	return 0;
+}
 
 long enable_vm_cap(void *object, void *arg, unsigned long raw)
 {
@@ -105,7 +98,7 @@ long enable_vm_cap(void *object, void *arg, unsigned long raw)
 	mutex_lock(&vm->mutex);
 	for (row = rows; row < rows + ARRAY_SIZE(rows); row++)
 		if (row->cap == cap->cap && !(cap->args[0] & ~row->valid))
-			ret = row->set(vm, cap->args[0]);
+			ret = enable(vm, row, cap->args[0]);
 	mutex_unlock(&vm->mutex);
 	return ret;
 }
