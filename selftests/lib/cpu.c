@@ -100,6 +100,8 @@ void cpu_tables_init(struct vm *vm)
 		/* RSP0, and IST1 */
 		*(uint64_t *)(vm->mem + base + 4) = GPA_STACKS - 0x4000 - STACK_SIZE * i;
 		*(uint64_t *)(vm->mem + base + 36) = GPA_STACKS - 0x6000 - STACK_SIZE * i;
+		/* the map of ports open to ring 3 would begin after the TSS's end */
+		*(uint16_t *)(vm->mem + base + 102) = 0x68;
 	}
 	for (int i = 0; i < 256; i++) {
 		uint64_t to = (uintptr_t)guest_entries + 16 * i;
