@@ -54,7 +54,7 @@ SYM_FUNC_START(svm_vmrun)
 
 	/*
 	 * IF decides whether host interrupts end the guest; GIF still holds them off here.
-	 * STI is not the last before VMRUN: an emulator may lend its shadow to the guest.
+	 * One instruction later the shadow of STI is over: it is the host's, not the guest's.
 	 */
 	sti
 	mov	GPR(RSI)(%rsi), %rsi
