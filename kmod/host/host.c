@@ -82,14 +82,11 @@ int host_virt_get(void)
 	}
 	mutex_unlock(&virt_mutex);
 	cpus_read_unlock();
-	if (!r)
-		preempt_notifier_inc();	/* takes cpus_read_lock() itself */
 	return r;
 }
 
 void host_virt_put(void)
 {
-	preempt_notifier_dec();
 	cpus_read_lock();
 	mutex_lock(&virt_mutex);
 	if (!--virt_users)
