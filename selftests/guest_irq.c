@@ -381,21 +381,35 @@ TEST_F(irq, apic_timer_interrupts_a_loop)
 	EXPECT_EQ(1, vcpu_run_done(self->vcpu));
 }
 
+static volatile uint64_t guest_irq_tsc;
+
+static GUEST void note_time(struct frame *f)
+{
+	guest_irq_tsc = rdtsc();
+	count_irq(f);
+}
+
+/* Often enough that a host which learns to be early would be too early. */
 static GUEST uint64_t guest_deadline(uint64_t ticks)
 {
 	uint64_t end;
 
-	guest_handler[VECTOR] = count_irq;
+	guest_handler[VECTOR] = note_time;
 	apic_enable();
 	apic_write(APIC_LVTT, 0x40000 | VECTOR);
-	for (int i = 0; i < 5; i++) {
-		end = rdtsc() + ticks;
+	for (int i = 0; i < 100; i++) {
+		end = rdtsc() + ticks / 8;
 		wrmsr(MSR_TSC_DEADLINE, end);
-		while (guest_irqs == i)
-			sti_hlt_cli();
-		GUEST_ASSERT(rdtsc() >= end);
+		while (guest_irqs == i) {
+			if (i % 2)
+				sti_hlt_cli();
+			else
+				sti_nop_cli();
+		}
+		GUEST_ASSERT(guest_irq_tsc >= end);
 		GUEST_ASSERT(rdmsr(MSR_TSC_DEADLINE) == 0);
 	}
+	guest_irqs = 5;
 	/* past already: at once */
 	wrmsr(MSR_TSC_DEADLINE, rdtsc() - 1000);
 	while (guest_irqs == 5)

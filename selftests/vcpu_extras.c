@@ -251,26 +251,6 @@ TEST_F(extras, triple_fault_event)
 
 /* --- statistics --- */
 
-struct stats {
-	struct kvm_stats_header head;
-	char name[48];
-	char raw[16384];
-};
-
-static uint64_t stat_value(struct stats *s, const char *name)
-{
-	size_t step = sizeof(struct kvm_stats_desc) + s->head.name_size;
-	char *file = (char *)s;
-
-	for (unsigned int i = 0; i < s->head.num_desc; i++) {
-		struct kvm_stats_desc *d = (void *)(file + s->head.desc_offset + i * step);
-
-		if (!strcmp(d->name, name))
-			return *(uint64_t *)(file + s->head.data_offset + d->offset);
-	}
-	return -1;
-}
-
 TEST_F(extras, statistics)
 {
 	int fd = kvm_ioctl(self->vcpu->fd, KVM_GET_STATS_FD, 0);
@@ -281,19 +261,19 @@ TEST_F(extras, statistics)
 	ASSERT_LE(0, vm_fd);
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	EXPECT_EQ(O_RDONLY, fcntl(fd, F_GETFL) & O_ACCMODE);
-	EXPECT_LT(sizeof(a.head), pread(fd, &a, sizeof(a), 0));
+	EXPECT_TRUE(stats_read(fd, &a));
 	vcpu_start(self->vcpu, wait_for_fault, 0);
 	EXPECT_EQ(1, vcpu_run_until(self->vcpu, PORT_SYNC));
-	EXPECT_LT(sizeof(b.head), pread(fd, &b, sizeof(b), 0));
+	EXPECT_TRUE(stats_read(fd, &b));
 	EXPECT_EQ(0, strncmp(b.name, "kvm-", 4));
 	EXPECT_TRUE(strstr(b.name, "/vcpu-0") != NULL);
 	EXPECT_LT(stat_value(&a, "exits"), stat_value(&b, "exits"));
-	EXPECT_LT(0, pread(vm_fd, &a, sizeof(a), 0));
+	EXPECT_TRUE(stats_read(vm_fd, &a));
 	EXPECT_EQ(0, strncmp(a.name, "kvm-", 4));
 	EXPECT_LT(0, a.head.num_desc);
 	/* the file outlives its vCPU's */
 	vcpu_free(self->vcpu);
-	EXPECT_LT(0, pread(fd, &b, sizeof(b), 0));
+	EXPECT_TRUE(stats_read(fd, &b));
 }
 
 TEST_HARNESS_MAIN

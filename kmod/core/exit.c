@@ -247,11 +247,21 @@ static enum verdict handle_cr(struct vcpu *v, struct vm_exit *e)
 	return RETIRE;
 }
 
+/*
+ * Who touches one debug register touches more: they are the guest's until its next exit,
+ * unless user space debugs it with them.
+ */
 static enum verdict handle_dr(struct vcpu *v, struct vm_exit *e)
 {
-	struct regs *r = regs_put(v, G_CR | G_DR);
+	struct regs *r = regs_get(v, G_CR | G_DR);
 	struct fault f;
 
+	if (!v->guest_debug.control) {
+		v->owns_debug = true;
+		backend->own_debug(v, true);
+		return RESUME;
+	}
+	regs_put(v, G_DR);
 	if (e->dr.write ? !dr_write(r, e->dr.nr, r->gpr[e->dr.gpr], &f)
 			: !dr_read(r, e->dr.nr, &r->gpr[e->dr.gpr], &f)) {
 		event_raise(v, &f);

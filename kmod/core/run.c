@@ -145,7 +145,7 @@ static noinline void deliver_events(struct vcpu *v)
 	set_windows(v, which);
 }
 
-/* Guest breakpoints live in the CPU only while one is enabled. */
+/* Guest breakpoints live in the CPU only while one is enabled or the guest looks at them. */
 static void load_debug(const struct regs *r)
 {
 	set_debugreg(0UL, 7);
@@ -155,10 +155,23 @@ static void load_debug(const struct regs *r)
 	set_debugreg(r->dr[3], 3);
 }
 
+static void take_debug_back(struct vcpu *v)
+{
+	struct regs *r = &v->regs;
+
+	get_debugreg(r->dr[0], 0);
+	get_debugreg(r->dr[1], 1);
+	get_debugreg(r->dr[2], 2);
+	get_debugreg(r->dr[3], 3);
+	backend->own_debug(v, false);
+	v->guest_dr7 = regs_get(v, G_DR)->dr7;
+	v->owns_debug = false;
+}
+
 /* Interrupts off. The guest's XCR0 is in force only while the guest runs. */
 static void enter_guest(struct vcpu *v)
 {
-	bool breakpoints = v->guest_dr7 & DR7_ENABLE_ANY;
+	bool breakpoints = v->guest_dr7 & DR7_ENABLE_ANY || v->owns_debug;
 	bool switch_xcr0 = v->guest_xcr0 != v->host_xcr0;
 
 	if (unlikely(breakpoints))
@@ -171,6 +184,8 @@ static void enter_guest(struct vcpu *v)
 
 	if (switch_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, v->host_xcr0);
+	if (unlikely(v->owns_debug))
+		take_debug_back(v);
 	host_debug_restore();	/* the exit has cleared DR7, whoever's it was */
 }
 

@@ -98,6 +98,7 @@ struct vcpu {
 	u64 host_xcr0;			/* of the machine, constant */
 	u64 guest_xcr0;			/* what is loaded to run the guest: xcr0, or the host's */
 	u64 guest_dr7;			/* what DR7 the guest runs with; from vcpu_model_changed() */
+	bool owns_debug;		/* until its next exit it reaches DR0-7 itself */
 	u64 tsc_offset;			/* guest TSC minus host TSC */
 	u64 tsc_adjust;			/* IA32_TSC_ADJUST; already in the offset */
 	u64 clock_msr, wall_msr;	/* kvmclock MSRs as written; bit 0 of the first: on */

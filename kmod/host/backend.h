@@ -52,6 +52,11 @@ struct backend {
 	/* policy: loaded */
 	void (*apply_policy)(struct vcpu *v);
 	void (*set_tsc_offset)(struct vcpu *v, u64 offset);
+	/*
+	 * The guest reaches DR0-7 without an exit, or no longer; then regs.dr6 and dr7 are
+	 * what it left. DR0-3 are the caller's to load and save.
+	 */
+	void (*own_debug)(struct vcpu *v, bool own);
 	void (*flush_tlb)(struct vcpu *v);	/* all of this vCPU's guest-physical and linear entries */
 
 	/* run: interrupts off; enter returns after the exit, dirty groups were flushed before */

@@ -18,6 +18,13 @@
 /* No guest makes a host CPU serve its periodic timer more often. */
 #define MIN_PERIOD_NS	200000
 
+/*
+ * From the timer's interrupt to the guest it is a long way. So for a TSC deadline the timer
+ * goes off ahead of time, by what the last ways took, and who is early waits: never longer
+ * than this. A way of four times as much says nothing: the host had other things to do.
+ */
+#define MAX_ADVANCE_NS	5000
+
 static u64 now_ns(void)
 {
 	return ktime_get_ns();
@@ -40,7 +47,7 @@ static void timer_arm(struct vcpu *v)
 	u64 deadline = vlapic_deadline(&l->model);
 
 	if (deadline) {
-		u64 tsc = vcpu_read_tsc(v);
+		u64 tsc = vcpu_read_tsc(v) + l->advance;
 
 		if (deadline <= tsc) {
 			vcpu_request(v, REQ_TIMER);
@@ -185,6 +192,23 @@ bool irq_pending(struct vcpu *v)
 	return l->accepts_pic && irqchip_pic_pending(v->vm);
 }
 
+/* The deadline's interrupt is delivered, but not before its time. Learn how early to be. */
+static void wait_for_deadline(struct vcpu *v)
+{
+	struct lapic *l = v->lapic;
+	u32 max = tsc_from_ns(MAX_ADVANCE_NS, v->vm->tsc_khz);
+	u64 deadline = l->early_deadline, late = vcpu_read_tsc(v) - deadline;
+
+	l->early_deadline = 0;
+	if (-late <= max) {
+		l->advance -= min_t(u64, l->advance, -late / 8);
+		while (deadline - vcpu_read_tsc(v) <= max)
+			cpu_relax();
+	} else if (late <= 4 * max) {
+		l->advance = min_t(u64, l->advance + late / 8, max);
+	}
+}
+
 int irq_take(struct vcpu *v)
 {
 	struct lapic *l = v->lapic;
@@ -195,6 +219,8 @@ int irq_take(struct vcpu *v)
 	vector = vlapic_pending(&l->model);
 	if (vector >= 0)
 		vlapic_ack(&l->model, vector);
+	if (l->early_deadline)
+		wait_for_deadline(v);
 	return vector;
 }
 
@@ -220,13 +246,20 @@ void lapic_set_tpr(struct vcpu *v, u8 tpr)
 
 void lapic_timer_serve(struct vcpu *v)
 {
-	struct vlapic *m;
+	struct lapic *l = v->lapic;
+	u64 deadline, tsc;
 
-	if (!v->lapic)
+	if (!l)
 		return;
-	m = &v->lapic->model;
-	if (vlapic_timer_expired(m, now_ns(), vcpu_read_tsc(v)))
-		vlapic_local_irq(m, VLAPIC_LVT_TIMER);
+	deadline = vlapic_deadline(&l->model);
+	tsc = vcpu_read_tsc(v);
+	if (deadline) {
+		l->early_deadline = deadline;
+		if (deadline > tsc && deadline - tsc <= l->advance)
+			tsc = deadline;
+	}
+	if (vlapic_timer_expired(&l->model, now_ns(), tsc))
+		vlapic_local_irq(&l->model, VLAPIC_LVT_TIMER);
 	timer_arm(v);
 }
 

@@ -20,6 +20,8 @@ struct lapic {
 	struct vlapic model;
 	struct apic_id dest;	/* what senders match against; its thread writes, any reads */
 	struct hrtimer timer;	/* expiry: REQ_TIMER and kick */
+	u64 early_deadline;	/* the guest TSC that the next interrupt waits for; 0: none */
+	u32 advance;		/* guest TSC ticks that the timer goes off early */
 	bool accepts_pic;	/* cached vlapic_accepts_pic(); any thread reads */
 };
 

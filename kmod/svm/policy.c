@@ -32,12 +32,10 @@ static const u8 always_trapped[] = {
 	INTERCEPT_VMRUN, INTERCEPT_VMLOAD, INTERCEPT_VMSAVE, INTERCEPT_STGI, INTERCEPT_CLGI,
 	INTERCEPT_SKINIT, INTERCEPT_INVLPGA,
 	INTERCEPT_RSM,
-	/* DR0-3 stay the host's; the guest's are loaded when DR7 enables one. */
-	INTERCEPT_DR0_READ, INTERCEPT_DR1_READ, INTERCEPT_DR2_READ, INTERCEPT_DR3_READ,
-	INTERCEPT_DR4_READ, INTERCEPT_DR5_READ, INTERCEPT_DR6_READ, INTERCEPT_DR7_READ,
-	INTERCEPT_DR0_WRITE, INTERCEPT_DR1_WRITE, INTERCEPT_DR2_WRITE, INTERCEPT_DR3_WRITE,
-	INTERCEPT_DR4_WRITE, INTERCEPT_DR5_WRITE, INTERCEPT_DR6_WRITE, INTERCEPT_DR7_WRITE,
 };
+
+/* DR0-3 stay the host's until the guest asks for one. */
+#define DR_TRAPPED	0x00ff00ff	/* writes, reads */
 
 /* So many PAUSEs in a row, close together, look like a spin lock. */
 #define PAUSE_FILTER_COUNT	3000
@@ -48,7 +46,15 @@ void svm_policy_init(struct svm_vcpu *s)
 
 	for (i = 0; i < ARRAY_SIZE(always_trapped); i++)
 		svm_intercept(s->vmcb, always_trapped[i], true);
+	s->vmcb->control.intercepts[INTERCEPT_DR] = DR_TRAPPED;
 	s->vmcb->control.pause_filter_count = PAUSE_FILTER_COUNT;
+}
+
+/* DR6 and DR7 are switched with the guest. */
+void svm_own_debug(struct vcpu *v, bool own)
+{
+	v->svm->vmcb->control.intercepts[INTERCEPT_DR] = own ? 0 : DR_TRAPPED;
+	v->svm->vmcb->control.clean = 0;
 }
 
 void svm_apply_policy(struct vcpu *v)

@@ -169,6 +169,7 @@ const struct backend svm_backend = {
 
 	.apply_policy = svm_apply_policy,
 	.set_tsc_offset = svm_set_tsc_offset,
+	.own_debug = svm_own_debug,
 	.flush_tlb = svm_flush_tlb,
 
 	.enter = svm_enter,

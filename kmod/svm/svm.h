@@ -97,6 +97,7 @@ void svm_flush(struct vcpu *v, u32 groups);
 void svm_policy_init(struct svm_vcpu *s);
 void svm_apply_policy(struct vcpu *v);
 void svm_set_tsc_offset(struct vcpu *v, u64 offset);
+void svm_own_debug(struct vcpu *v, bool own);
 void svm_flush_tlb(struct vcpu *v);
 
 /* decode.c */

@@ -43,6 +43,7 @@ static const struct control wanted[] = {
 	{ VMX_CPU2, SECONDARY_EXEC_XSAVES, VMX_OPT_XSAVES, "enable XSAVES" },
 
 	{ VMX_EXIT, VM_EXIT_HOST_ADDR_SPACE_SIZE, 0, "host address-space size" },
+	{ VMX_EXIT, VM_EXIT_SAVE_DEBUG_CONTROLS, 0, "save debug controls" },
 	{ VMX_EXIT, VM_EXIT_LOAD_IA32_EFER, 0, "load IA32_EFER on exit" },
 	{ VMX_EXIT, VM_EXIT_LOAD_IA32_PAT, 0, "load IA32_PAT on exit" },
 	{ VMX_ENTRY, VM_ENTRY_LOAD_IA32_EFER, 0, "load IA32_EFER on entry" },

@@ -8,6 +8,10 @@
  * SDM "Virtual-Machine Control Structures": "VM-Execution Control Fields"; "Virtualizing
  * System Resources".
  */
+#include <linux/percpu.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+
 #include "vmx.h"
 
 /*
@@ -102,6 +106,22 @@ void vmx_apply_policy(struct vcpu *v)
 	if (p->pause && vmx_has(VMX_OPT_PAUSE_LOOP))
 		s->cpu2_ctl |= SECONDARY_EXEC_PAUSE_LOOP_EXITING;
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, s->cpu2_ctl);
+}
+
+/*
+ * DR7 is switched with the guest. DR6 is not: what it says while the guest cannot look is
+ * in regs.dr6 alone.
+ */
+void vmx_own_debug(struct vcpu *v, bool own)
+{
+	struct regs *r = &v->regs;
+
+	vmx_cpu_control(v->vmx, CPU_BASED_MOV_DR_EXITING, !own);
+	if (own)
+		return;
+	get_debugreg(r->dr6, 6);
+	set_debugreg(DR6_RESERVED, 6);
+	r->dr7 = vmcs_read(GUEST_DR7);
 }
 
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset)

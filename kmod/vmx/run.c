@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <asm/cpu_entry_area.h>
+#include <asm/debugreg.h>
 #include <asm/desc.h>
 #include <asm/mmu_context.h>
 #include <asm/msr.h>
@@ -215,6 +216,8 @@ void vmx_enter(struct vcpu *v)
 {
 	vmx_flush_entry(v);
 	set_host_entry(v->vmx);
+	if (unlikely(v->owns_debug))
+		set_debugreg(v->regs.dr6, 6);
 	enter_irqoff(v);
 	vmx_fetch_exit(v);
 	vmx_note_exit(v);
@@ -258,6 +261,7 @@ const struct backend vmx_backend = {
 
 	.apply_policy = vmx_apply_policy,
 	.set_tsc_offset = vmx_set_tsc_offset,
+	.own_debug = vmx_own_debug,
 	.flush_tlb = vmx_flush_tlb,
 
 	.enter = vmx_enter,

@@ -159,6 +159,7 @@ void vmx_put_msrs(struct vmx_vcpu *s);
 void vmx_policy_init(struct vcpu *v);
 void vmx_apply_policy(struct vcpu *v);
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset);
+void vmx_own_debug(struct vcpu *v, bool own);
 void vmx_flush_tlb(struct vcpu *v);
 void vmx_cpu_control(struct vmx_vcpu *s, u32 bits, bool on);
 

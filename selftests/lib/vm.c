@@ -32,24 +32,6 @@ void need(bool ok, const char *format, ...)
 	abort();
 }
 
-bool on_tcg;
-
-__attribute__((constructor))
-static void look_at_the_host(void)
-{
-	char signature[13] = "";
-	unsigned int a, b, c, d;
-
-	__cpuid(1, a, b, c, d);
-	if (!(c & 1u << 31))
-		return;
-	__cpuid(0x40000000, a, b, c, d);
-	memcpy(signature, &b, 4);
-	memcpy(signature + 4, &c, 4);
-	memcpy(signature + 8, &d, 4);
-	on_tcg = !strcmp(signature, "TCGTCGTCGTCG");
-}
-
 /*
  * The first VM of all makes the kernel patch its own code (preempt notifiers hang
  * on a static key), and the last one again. TCG with a thread for each CPU loses
@@ -413,4 +395,23 @@ uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+bool stats_read(int fd, struct stats *s)
+{
+	return fd >= 0 && pread(fd, s, sizeof(*s), 0) > (ssize_t)sizeof(s->head);
+}
+
+uint64_t stat_value(const struct stats *s, const char *name)
+{
+	size_t step = sizeof(struct kvm_stats_desc) + s->head.name_size;
+	const char *file = (const char *)s;
+
+	for (unsigned int i = 0; i < s->head.num_desc; i++) {
+		const struct kvm_stats_desc *d = (void *)(file + s->head.desc_offset + i * step);
+
+		if (!strcmp(d->name, name))
+			return *(uint64_t *)(file + s->head.data_offset + d->offset);
+	}
+	return -1;
 }

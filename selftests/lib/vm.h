@@ -83,12 +83,6 @@ void need(bool ok, const char *format, ...)
 	__n;								\
 })
 
-/*
- * The host is emulated by QEMU's TCG, which has its own bugs; guests see this too.
- * A case it decides wrongly is skipped or loosened there, and says so.
- */
-extern bool on_tcg;
-
 /* Programs hold a VM of their own on purpose; see vm.c. For those that may not. */
 void drop_held_vm(void);
 
@@ -159,5 +153,15 @@ struct runner *runner_start(struct vcpu *vcpu);
 uint32_t runner_wait(struct runner *runner);
 
 uint64_t now_ns(void);
+
+/* A statistics file (KVM_GET_STATS_FD), read at once; stat_value(): -1 if there is no such. */
+struct stats {
+	struct kvm_stats_header head;
+	char name[48];
+	char raw[16384];
+};
+
+bool stats_read(int fd, struct stats *s);
+uint64_t stat_value(const struct stats *s, const char *name);
 
 #endif

@@ -4,8 +4,8 @@
  * into guest memory and describes them in the "zero page", as the kernel's
  * boot protocol for 64-bit entry wants it ("The Linux/x86 Boot Protocol" in the
  * kernel's documentation). The kernel is a bzImage, which unpacks itself, or the
- * ELF file in it (vmlinux), which is there already: quicker where CPUs are slow. vCPU 0 starts in long mode with paging on, so the
- * first code that runs in the guest is the kernel's.
+ * ELF file in it (vmlinux): quicker where CPUs are slow. vCPU 0 starts in long
+ * mode with paging on, so the first code that runs in the guest is the kernel's.
  */
 #include <asm/bootparam.h>
 #include <asm/processor-flags.h>
@@ -101,8 +101,7 @@ static void load_kernel(struct boot_params *bp, const char *path)
 	    !(h->xloadflags & XLF_KERNEL_64) || size <= start)
 		die("%s is not a bzImage with a 64-bit entry", path);
 	size -= start;
-	if (h->pref_address + h->init_size > vm.ram[0].size ||
-	    !guest_mem(KERNEL_BASE, size))
+	if (h->pref_address + h->init_size > vm.ram[0].size || !guest_mem(KERNEL_BASE, size))
 		die("%s needs more memory", path);
 	memcpy(guest_mem(KERNEL_BASE, size), file + start, size);
 	h->type_of_loader = 0xff;

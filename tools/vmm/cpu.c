@@ -15,7 +15,6 @@
 
 #define MAX_CPUID	256
 
-#define MSR_MISC_ENABLE		0x1a0
 #define MSR_MTRR_DEF_TYPE	0x2ff
 
 static struct vcpu {
@@ -40,7 +39,7 @@ static bool adjust_cpuid(struct kvm_cpuid_entry2 *e, u32 id)
 	case 0x1:
 		e->ebx = (e->ebx & 0xffff) | vm.ncpus << 16 | id << 24;
 		e->ecx |= 1U << 31;			/* a hypervisor */
-		if (vm_has(KVM_CAP_TSC_DEADLINE_TIMER))
+		if (KVM(vm.kvm, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER))
 			e->ecx |= 1U << 24;
 		if (vm.ncpus > 1)
 			e->edx |= 1U << 28;		/* ebx counts */
@@ -82,20 +81,16 @@ static void set_cpuid(struct vcpu *v)
 	KVM(v->fd, KVM_SET_CPUID2, &t);
 }
 
-/* What a PC's firmware leaves behind: fast strings, all memory write-back */
+/* What a PC's firmware leaves behind: all memory is write-back */
 static void set_msrs(struct vcpu *v)
 {
 	struct {
 		struct kvm_msrs head;
-		struct kvm_msr_entry entry[2];
-	} msrs = {
-		{ .nmsrs = 2 },
-		{ { .index = MSR_MISC_ENABLE, .data = 1 },
-		  { .index = MSR_MTRR_DEF_TYPE, .data = 1 << 11 | 6 } },
-	};
+		struct kvm_msr_entry entry;
+	} msrs = { { .nmsrs = 1 }, { MSR_MTRR_DEF_TYPE, .data = 1 << 11 | 6 } };
 
-	if (KVM(v->fd, KVM_SET_MSRS, &msrs) != 2)
-		die("KVM_SET_MSRS refused one");
+	if (KVM(v->fd, KVM_SET_MSRS, &msrs) != 1)
+		die("KVM_SET_MSRS refused it");
 }
 
 static void set_boot_state(struct vcpu *v)

@@ -59,16 +59,9 @@ void dump_registers(int id, int vcpu_fd)
 
 static void dump_internal_error(const struct kvm_run *run)
 {
-	static const char * const name[] = {
-		[KVM_INTERNAL_ERROR_EMULATION] = "emulation failed",
-		[KVM_INTERNAL_ERROR_SIMUL_EX] = "simultaneous exceptions",
-		[KVM_INTERNAL_ERROR_DELIVERY_EV] = "exit in event delivery",
-		[KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON] = "unexpected exit",
-	};
 	u32 i, suberror = run->internal.suberror;
 
-	fprintf(stderr, "internal error %u: %s" NL, suberror,
-		suberror && suberror < ARRAY_SIZE(name) ? name[suberror] : "?");
+	fprintf(stderr, "internal error %u (KVM_INTERNAL_ERROR_...)" NL, suberror);
 	for (i = 0; i < run->internal.ndata && i < 16; i++)
 		fprintf(stderr, "  data[%u] %#llx" NL, i, run->internal.data[i]);
 

@@ -30,8 +30,7 @@ static void pm1_io(void *dev, u64 offset, void *data, u32 len, bool write)
 		return;
 	}
 	memcpy((u8 *)&pm1 + offset, data, len);
-	if ((pm1.control & PM1_SLEEP) &&
-	    PM1_SLEEP_TYPE(pm1.control) == SLEEP_TYPE_S5)
+	if ((pm1.control & PM1_SLEEP) && PM1_SLEEP_TYPE(pm1.control) == SLEEP_TYPE_S5)
 		vmm_exit(STATUS_POWEROFF);
 	pm1.status = 0;				/* writing ones clears */
 	pm1.control = (pm1.control & ~PM1_SLEEP) | PM1_SCI_ENABLE;

@@ -25,16 +25,14 @@ static u8 read_reg(u8 reg)
 	case 0x0: return bcd(t.tm_sec);
 	case 0x2: return bcd(t.tm_min);
 	case 0x4: return bcd(t.tm_hour);
-	case 0x6: return bcd(t.tm_wday + 1);
 	case 0x7: return bcd(t.tm_mday);
 	case 0x8: return bcd(t.tm_mon + 1);
 	case 0x9: return bcd(t.tm_year % 100);
 	case RTC_CENTURY: return bcd(19 + t.tm_year / 100);
 	case 0xa: return 0x26;		/* A: 32 kHz, never "updating" */
 	case 0xb: return 0x02;		/* B: 24 hours, BCD */
-	case 0xc: return 0;		/* C: no interrupt */
 	case 0xd: return 0x80;		/* D: the battery is good */
-	default: return 0;
+	default: return 0;		/* C, too: no interrupt */
 	}
 }
 

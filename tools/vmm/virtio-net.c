@@ -66,10 +66,8 @@ void virtio_net_add(const char *tap)
 		.process = net_process,
 		.config = &config,
 		.config_len = sizeof(config),
-		.features = FEATURE(VIRTIO_NET_F_MAC) |
-			    FEATURE(VIRTIO_NET_F_CSUM) |
-			    FEATURE(VIRTIO_NET_F_HOST_TSO4) |
-			    FEATURE(VIRTIO_NET_F_HOST_TSO6),
+		.features = FEATURE(VIRTIO_NET_F_MAC) | FEATURE(VIRTIO_NET_F_CSUM) |
+			    FEATURE(VIRTIO_NET_F_HOST_TSO4) | FEATURE(VIRTIO_NET_F_HOST_TSO6),
 	};
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int header = sizeof(struct virtio_net_hdr_v1);

@@ -5,9 +5,9 @@
  * Virtqueues".
  *
  * Each device has a thread. A guest's notification reaches it through an
- * eventfd, which the hypervisor itself signals if it can (KVM_IOEVENTFD), and
- * its interrupts go out through another (KVM_IRQFD); so with both a request
- * never returns to the vCPU's loop. The lock keeps thread and registers apart.
+ * eventfd, which the hypervisor itself signals (KVM_IOEVENTFD), and its
+ * interrupts go out through another (KVM_IRQFD); so a request never returns to
+ * the vCPU's loop. The lock keeps thread and registers apart.
  *
  * Whatever the guest put into its rings is read once, checked and then used;
  * nonsense makes the device stop and say DEVICE_NEEDS_RESET.
@@ -88,12 +88,7 @@ void queue_interrupt(struct virtio_dev *dev, struct queue *q)
 	if (q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT)
 		return;
 	dev->interrupt_status |= VIRTIO_MMIO_INT_VRING;
-	if (dev->irq_fd >= 0) {
-		eventfd_write(dev->irq_fd, 1);
-		return;
-	}
-	irq_line(dev->gsi, true);
-	irq_line(dev->gsi, false);
+	eventfd_write(dev->irq_fd, 1);
 }
 
 /* ---- The registers ---- */
@@ -161,8 +156,7 @@ static void write_status(struct virtio_dev *dev, u32 v)
 		dev->status = 0;
 	}
 	memcpy(&features, dev->driver_features, sizeof(features));
-	if ((features & ~dev->features) ||
-	    !(features & FEATURE(VIRTIO_F_VERSION_1)))
+	if ((features & ~dev->features) || !(features & FEATURE(VIRTIO_F_VERSION_1)))
 		v &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	dev->status = v | (dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
@@ -241,7 +235,6 @@ static void *device_thread(void *arg)
 	return NULL;
 }
 
-/* If the hypervisor has no such eventfds, the registers and irq_line() serve */
 static void connect(struct virtio_dev *dev, u64 gpa)
 {
 	struct kvm_ioeventfd io = {
@@ -249,17 +242,15 @@ static void connect(struct virtio_dev *dev, u64 gpa)
 		.len = 4,
 		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
-	struct kvm_irqfd irq = { .gsi = dev->gsi };
+	struct kvm_irqfd irq = {
+		.gsi = dev->gsi,
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
 
 	dev->notify_fd = io.fd;
-	if (vm_has(KVM_CAP_IOEVENTFD))
-		KVM(vm.fd, KVM_IOEVENTFD, &io);
-	dev->irq_fd = -1;
-	if (vm_has(KVM_CAP_IRQFD)) {
-		dev->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		irq.fd = dev->irq_fd;
-		KVM(vm.fd, KVM_IRQFD, &irq);
-	}
+	dev->irq_fd = irq.fd;
+	KVM(vm.fd, KVM_IOEVENTFD, &io);
+	KVM(vm.fd, KVM_IRQFD, &irq);
 }
 
 void virtio_add(struct virtio_dev *dev)

@@ -53,7 +53,7 @@ struct virtio_dev {
 	u32 feature_sel, driver_sel, queue_sel, driver_features[2];
 	u32 gsi;
 	int notify_fd;		/* from the guest */
-	int irq_fd;		/* to the guest; -1: irq_line() */
+	int irq_fd;		/* to the guest */
 };
 
 void virtio_add(struct virtio_dev *dev);

@@ -20,12 +20,6 @@ int kvm_ioctl(int fd, unsigned long request, unsigned long arg, const char *name
 	return ret;
 }
 
-/* An error here means "no" */
-bool vm_has(int cap)
-{
-	return ioctl(vm.kvm, KVM_CHECK_EXTENSION, cap) > 0;
-}
-
 /* Aligned to 2 MiB, so that the hypervisor can map large pages */
 static u8 *alloc_ram(u64 size)
 {
@@ -78,8 +72,7 @@ void *guest_mem(u64 gpa, u64 len)
 	struct ram *r;
 
 	for (r = vm.ram; r < vm.ram + vm.nr_ram; r++)
-		if (gpa >= r->gpa && len <= r->size &&
-		    gpa - r->gpa <= r->size - len)
+		if (gpa >= r->gpa && len <= r->size && gpa - r->gpa <= r->size - len)
 			return r->hva + (gpa - r->gpa);
 	return NULL;
 }

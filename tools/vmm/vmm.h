@@ -96,7 +96,6 @@ _Noreturn void vmm_exit(int status);
 	kvm_ioctl(fd, request, (unsigned long)(arg), #request)
 int kvm_ioctl(int fd, unsigned long request, unsigned long arg, const char *name);
 void vm_create(const char *dev, u64 mem_size);
-bool vm_has(int cap);
 void *guest_mem(u64 gpa, u64 len);
 void irq_line(u32 gsi, bool level);
 void cpus_create(void);
