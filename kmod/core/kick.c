@@ -27,6 +27,28 @@ void vcpu_kick(struct vcpu *v)
 	put_cpu();
 }
 
+void vcpu_unhalt(struct vcpu *v)
+{
+	WRITE_ONCE(v->mailbox.unhalt, true);
+	vcpu_request(v, REQ_IRQ);
+	vcpu_kick(v);
+}
+
+void vcpu_yield_to(struct vcpu *target)
+{
+	struct task_struct *thread;
+
+	if (!READ_ONCE(target->preempted))
+		return;
+	rcu_read_lock();
+	thread = get_pid_task(rcu_dereference(target->pid), PIDTYPE_PID);
+	rcu_read_unlock();
+	if (!thread)
+		return;
+	yield_to(thread, true);
+	put_task_struct(thread);
+}
+
 static void nothing(void *unused)
 {
 }

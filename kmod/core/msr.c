@@ -43,6 +43,12 @@ static int read_special(struct vcpu *v, const struct msr_row *row, u32 index, u6
 	case MSR_DO_SYSTEM_TIME:
 		*val = v->clock_msr;
 		return 0;
+	case MSR_DO_STEAL_TIME:
+		*val = v->steal.msr;
+		return 0;
+	case MSR_DO_PV_EOI:
+		*val = v->pv_eoi.msr;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -96,6 +102,10 @@ static int write_special(struct vcpu *v, const struct msr_row *row, u32 index, b
 		return kvmclock_write_wall(v, val);
 	case MSR_DO_SYSTEM_TIME:
 		return kvmclock_write_system(v, val);
+	case MSR_DO_STEAL_TIME:
+		return steal_write_msr(v, val);
+	case MSR_DO_PV_EOI:
+		return pv_eoi_write_msr(v, val);
 	case MSR_DO_PRED_CMD:
 		return val & ~1ULL ? -EINVAL : host_predictor_barrier(val);
 	}

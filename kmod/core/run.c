@@ -46,6 +46,8 @@ static int serve_requests(struct vcpu *v)
 	}
 	if (take_request(v, REQ_CLOCK))
 		kvmclock_update(v);
+	if (take_request(v, REQ_STEAL))
+		steal_update(v);
 	if (take_request(v, REQ_TIMER))
 		lapic_timer_serve(v);
 	if (take_request(v, REQ_IRQ)) {
@@ -133,6 +135,8 @@ static noinline void deliver_events(struct vcpu *v)
 	view.nmi_blocked = backend->nmi_blocked(v);
 	plan = event_next(&view);
 	inject_plan(v, &plan);
+	if (v->pv_eoi.msr & KVM_MSR_ENABLED)
+		pv_eoi_offer(v);
 
 	if (plan.irq_window)
 		which |= WINDOW_IRQ;
@@ -143,6 +147,14 @@ static noinline void deliver_events(struct vcpu *v)
 	if (irq_tpr_blocked(v))
 		which |= WINDOW_TPR;
 	set_windows(v, which);
+}
+
+/* What was made ready for an entry that does not happen. */
+static void take_back(struct vcpu *v)
+{
+	backend->reclaim(v, &v->events.again);
+	if (v->pv_eoi.offered)
+		pv_eoi_take(v);
 }
 
 /* Guest breakpoints live in the CPU only while one is enabled or the guest looks at them. */
@@ -212,7 +224,7 @@ static bool stay_in_guest(struct vcpu *v)
 		local_irq_enable();
 		preempt_enable();
 		v->regs.dirty &= ~dirty;
-		backend->reclaim(v, &v->events.again);
+		take_back(v);
 		return false;
 	}
 	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);
@@ -295,6 +307,7 @@ static int run_loop(struct vcpu *v)
 				continue;	/* it may have been a request alone */
 			}
 			v->mp_state = KVM_MP_STATE_RUNNABLE;
+			WRITE_ONCE(v->mailbox.unhalt, false);
 		}
 		if (unlikely(v->events.triple_fault)) {
 			v->events.triple_fault = false;
@@ -310,7 +323,7 @@ static int run_loop(struct vcpu *v)
 			vapic_show(v);
 		r = serve_host_work(v);
 		if (unlikely(r)) {
-			backend->reclaim(v, &v->events.again);
+			take_back(v);
 			return r;
 		}
 		if (unlikely(!stay_in_guest(v)))
@@ -318,6 +331,8 @@ static int run_loop(struct vcpu *v)
 
 		if (unlikely(v->events.cut_off))
 			backend->reclaim(v, &v->events.again);
+		if (unlikely(v->pv_eoi.offered))
+			pv_eoi_take(v);
 		backend->decode_exit(v, &e);
 		v->stat.exits[e.kind]++;
 		if (exit_handle(v, &e) == USER)
@@ -365,12 +380,28 @@ static void fill_run(struct vcpu *v, int r)
 	run->ready_for_interrupt_injection = !!v->vm->irqchip;
 }
 
+/* Another thread runs it from now on. */
+static void note_thread(struct vcpu *v)
+{
+	struct pid *old = rcu_replace_pointer(v->pid, get_task_pid(current, PIDTYPE_PID),
+					      lockdep_is_held(&v->mutex));
+
+	if (!old)
+		return;
+	synchronize_rcu();
+	put_pid(old);
+}
+
 int vcpu_run(struct vcpu *v)
 {
 	sigset_t saved;
 	int r;
 
 	v->ran = true;
+	if (unlikely(rcu_access_pointer(v->pid) != task_pid(current)))
+		note_thread(v);
+	if (unlikely(steal_stale(&v->steal)))
+		vcpu_request(v, REQ_STEAL);
 	if (v->sigset_active)
 		sigprocmask(SIG_SETMASK, &v->sigset, &saved);
 

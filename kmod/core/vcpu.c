@@ -34,11 +34,18 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 	/* Where TSCs differ, the pair in the clock page is of the CPU we left. */
 	if (!host_caps.tsc_stable && (v->clock_msr & 1))
 		vcpu_request(v, REQ_CLOCK);
+	if (steal_on(&v->steal))
+		vcpu_request(v, REQ_STEAL);
+	WRITE_ONCE(v->preempted, false);
 }
 
 static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 {
-	backend->put(container_of(pn, struct vcpu, preempt));
+	struct vcpu *v = container_of(pn, struct vcpu, preempt);
+
+	backend->put(v);
+	WRITE_ONCE(v->preempted, current->on_rq);
+	steal_mark_preempted(v);
 }
 
 static struct preempt_ops preempt_ops = { .sched_in = sched_in, .sched_out = sched_out };
@@ -102,9 +109,12 @@ void vcpu_reset(struct vcpu *v, bool init)
 	if (!init) {
 		v->xcr0 = XCR0_X87;
 		v->tsc_adjust = 0;
-		v->clock_msr = 0;
 		v->wall_msr = 0;
 	}
+	/* A kernel that starts a CPU anew has other pages in mind than the last one. */
+	v->clock_msr = 0;
+	v->steal.msr = 0;
+	v->pv_eoi.msr = 0;
 	fpu_reset(v, init);
 	lapic_reset(v, init);
 	vcpu_model_changed(v);
@@ -119,6 +129,7 @@ void vcpu_model_changed(struct vcpu *v)
 		.cr4 = r->cr4, .xcr0 = v->xcr0, .xss = v->msr.xss,
 		.apic_base = lapic_get_base(v),
 		.mwait_mirrored = !vm_has_quirk(v->vm, KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT),
+		.hlt_own = READ_ONCE(v->vm->opt.exits_off) & KVM_X86_DISABLE_EXITS_HLT,
 		.mwait = v->msr.misc_enable & MSR_IA32_MISC_ENABLE_MWAIT,
 	};
 	v->guest_xcr0 = r->cr4 & X86_CR4_OSXSAVE ? v->xcr0 : v->host_xcr0;
@@ -180,6 +191,7 @@ static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
 
 static void vcpu_free_memory(struct vcpu *v)
 {
+	put_pid(rcu_dereference_protected(v->pid, true));
 	kvfree(v->cpuid);
 	free_page((unsigned long)v->run);
 	free_page((unsigned long)v->pio_data);
@@ -272,6 +284,8 @@ bool vcpu_has_event(struct vcpu *v)
 	if (v->events.exception_pending || v->events.again.type != EVENT_NONE)
 		return true;
 	if (v->events.nmi_pending && !backend->nmi_blocked(v))
+		return true;
+	if (READ_ONCE(v->mailbox.unhalt))
 		return true;
 	return (v->regs.rflags & X86_EFLAGS_IF) && irq_pending(v);
 }

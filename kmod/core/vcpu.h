@@ -21,6 +21,7 @@
 #include "../cpu/cpuid.h"
 #include "../cpu/msr.h"
 #include "../cpu/regs.h"
+#include "../cpu/steal.h"
 #include "../host/backend.h"
 #include "../insn/glue.h"
 #include "event.h"
@@ -34,6 +35,7 @@ enum request {
 	REQ_TLB_FLUSH,		/* mem/tdp.c, and the guest's own changes */
 	REQ_POLICY,		/* vcpu->policy changed: apply_policy() */
 	REQ_CLOCK,		/* cpu/kvmclock.c: refresh the guest's pvclock page */
+	REQ_STEAL,		/* cpu/steal.c: tell the guest what time was stolen */
 	REQ_TIMER,		/* irq/timer.c: the local APIC's timer went off */
 	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
 	REQ_TPR_ACCESS,		/* irq/vapic.c: leave KVM_RUN to tell of an access to the TPR */
@@ -46,6 +48,7 @@ struct mailbox {
 	atomic_t nmis;			/* NMIs not yet taken in */
 	bool init, sipi;		/* INIT and SIPI that wait; xchg() to take */
 	u8 sipi_vector;
+	bool unhalt;			/* the next HLT ends at once, or this one does */
 	bool posted_any;		/* some bit of posted is set */
 	DECLARE_BITMAP(posted, 256);	/* vectors for the local APIC's IRR */
 	DECLARE_BITMAP(posted_level, 256); /* of these, the level-triggered ones */
@@ -103,6 +106,11 @@ struct vcpu {
 	u64 tsc_adjust;			/* IA32_TSC_ADJUST; already in the offset */
 	u64 clock_msr, wall_msr;	/* kvmclock MSRs as written; bit 0 of the first: on */
 	u32 clock_version;		/* of the page at clock_msr */
+	struct steal steal;
+	struct {
+		u64 msr;		/* as written; bit 0: on */
+		bool offered;		/* the cell's bit was set at the last entry */
+	} pv_eoi;
 
 	struct slot_cache slot_cache;
 
@@ -121,6 +129,8 @@ struct vcpu {
 	bool sigset_active;
 	bool ran;			/* KVM_RUN was called: SET_CPUID2 is refused */
 
+	struct pid __rcu *pid;		/* of the thread that ran it last; its own thread writes */
+	bool preempted;			/* that thread wants a CPU and has none; any thread reads */
 	int srcu_idx;
 	int cpu;			/* the physical CPU it was loaded on last; -1: none */
 	u8 mode;			/* enum vcpu_mode; any thread may read it, cmpxchg() */
@@ -201,6 +211,11 @@ void vcpu_kick(struct vcpu *v);
 void vm_request_all(struct vm *vm, enum request req, bool wait);
 /* Flush the TLBs of all vCPUs; on return no stale translation can be used. */
 void vm_flush_tlbs(struct vm *vm);
+
+/* Any thread: end @v's HLT, or its next one. */
+void vcpu_unhalt(struct vcpu *v);
+/* If @target waits for a CPU, let it have this one. May sleep. */
+void vcpu_yield_to(struct vcpu *target);
 
 /* Its own thread. Can it enter the guest: does it run, or has HLT come to its end? */
 bool vcpu_has_event(struct vcpu *v);

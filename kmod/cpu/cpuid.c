@@ -519,6 +519,18 @@ static void host_leaf(const struct host_caps *caps, u32 fn, u32 reg[4])
 	leaf_filter(caps, fn, 0, reg);
 }
 
+/* Paravirtual features that come with MSRs of their own. */
+static const struct {
+	u8 has;
+	u8 feature;
+} pv_feature[] = {
+	{ HAS_KVM_CLOCK, KVM_FEATURE_CLOCKSOURCE },
+	{ HAS_KVM_CLOCK2, KVM_FEATURE_CLOCKSOURCE2 },
+	{ HAS_KVM_STEAL, KVM_FEATURE_STEAL_TIME },
+	{ HAS_KVM_EOI, KVM_FEATURE_PV_EOI },
+	{ HAS_KVM_POLL, KVM_FEATURE_POLL_CONTROL },
+};
+
 static u64 spec_ctrl_bits(const struct host_caps *caps)
 {
 	u32 seven[4], ext8[4];
@@ -550,7 +562,8 @@ void cpuid_caps_init(struct host_caps *caps)
 	caps->cpuid(0, 0, reg);
 	caps->can = has_vendor(vendor_of(reg[LEAF_EBX], reg[LEAF_ECX],
 					 reg[LEAF_EDX]));
-	caps->can |= BIT_ULL(HAS_KVM_CLOCK) | BIT_ULL(HAS_KVM_CLOCK2);
+	for (i = 0; i < ARRAY_SIZE(pv_feature); i++)
+		caps->can |= BIT_ULL(pv_feature[i].has);
 	for (i = 0; i < ARRAY_SIZE(has_feature); i++) {
 		host_leaf(caps, has_feature[i].fn, reg);
 		if (reg[has_feature[i].reg] & BIT(has_feature[i].feature & 31))
@@ -689,8 +702,7 @@ static void model_registers(struct cpu_model *m)
 static void model_kvm(struct cpu_model *m)
 {
 	const struct kvm_cpuid_entry2 *e, *end = m->entry + m->count;
-	u32 clock = BIT(KVM_FEATURE_CLOCKSOURCE);
-	u32 clock2 = BIT(KVM_FEATURE_CLOCKSOURCE2);
+	unsigned int i;
 
 	m->kvm_base = m->kvm_features = 0;
 	for (e = m->entry; e < end && !m->kvm_base; e++) {
@@ -703,10 +715,9 @@ static void model_kvm(struct cpu_model *m)
 	e = m->kvm_base ? cpuid_find(m, m->kvm_base + 1, 0) : NULL;
 	if (e)
 		m->kvm_features = e->eax;
-	if (!m->enforce_pv || m->kvm_features & clock)
-		m->has |= BIT_ULL(HAS_KVM_CLOCK);
-	if (!m->enforce_pv || m->kvm_features & clock2)
-		m->has |= BIT_ULL(HAS_KVM_CLOCK2);
+	for (i = 0; i < ARRAY_SIZE(pv_feature); i++)
+		if (model_has_pv(m, BIT(pv_feature[i].feature)))
+			m->has |= BIT_ULL(pv_feature[i].has);
 }
 
 void cpu_model_update(struct cpu_model *m, const struct host_caps *caps)
@@ -777,6 +788,8 @@ void cpuid_runtime(const struct cpu_model *m, const struct cpuid_env *env,
 		   out[LEAF_EAX] & (F(10, XSAVEC) | F(10, XSAVES))) {
 		out[LEAF_EBX] = xsave_size_compacted(part,
 						     env->xcr0 | env->xss);
+	} else if (env->hlt_own && fn == m->kvm_base + 1) {
+		out[LEAF_EAX] &= ~BIT(KVM_FEATURE_PV_UNHALT);
 	}
 }
 

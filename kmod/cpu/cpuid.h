@@ -29,6 +29,13 @@ enum leaf_reg { LEAF_EAX, LEAF_EBX, LEAF_ECX, LEAF_EDX };
 #define VITRO_KVM_FEATURES (BIT(KVM_FEATURE_CLOCKSOURCE) |	\
 			    BIT(KVM_FEATURE_NOP_IO_DELAY) |	\
 			    BIT(KVM_FEATURE_CLOCKSOURCE2) |	\
+			    BIT(KVM_FEATURE_STEAL_TIME) |	\
+			    BIT(KVM_FEATURE_PV_EOI) |		\
+			    BIT(KVM_FEATURE_PV_UNHALT) |	\
+			    BIT(KVM_FEATURE_PV_TLB_FLUSH) |	\
+			    BIT(KVM_FEATURE_PV_SEND_IPI) |	\
+			    BIT(KVM_FEATURE_POLL_CONTROL) |	\
+			    BIT(KVM_FEATURE_PV_SCHED_YIELD) |	\
 			    BIT(KVM_FEATURE_CLOCKSOURCE_STABLE_BIT))
 
 enum cpu_vendor { VENDOR_OTHER, VENDOR_INTEL, VENDOR_AMD };
@@ -62,6 +69,9 @@ enum model_has {
 	HAS_OSVW,
 	HAS_KVM_CLOCK,		/* MSRs 0x11, 0x12 */
 	HAS_KVM_CLOCK2,		/* MSRs 0x4b564d00, 0x4b564d01 */
+	HAS_KVM_STEAL,		/* MSR 0x4b564d03 */
+	HAS_KVM_EOI,		/* MSR 0x4b564d04 */
+	HAS_KVM_POLL,		/* MSR 0x4b564d05 */
 	NR_MODEL_HAS
 };
 
@@ -96,6 +106,12 @@ static inline bool model_has(const struct cpu_model *m, enum model_has what)
 	return m->has & BIT_ULL(what);
 }
 
+/* May the guest use what these bits of leaf 0x40000001 stand for? */
+static inline bool model_has_pv(const struct cpu_model *m, u32 features)
+{
+	return !m->enforce_pv || !(features & ~m->kvm_features);
+}
+
 /* The registers that show in CPUID; the rest of the table stands still. */
 struct cpuid_env {
 	u64 cr4;
@@ -104,6 +120,7 @@ struct cpuid_env {
 	u64 apic_base;
 	bool mwait_mirrored;	/* the MWAIT bit follows MISC_ENABLE */
 	bool mwait;		/* and it says this */
+	bool hlt_own;		/* HLT is the guest's own: no call could end it */
 };
 
 /**

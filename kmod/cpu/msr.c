@@ -251,6 +251,11 @@ static const struct msr_row msr_table[] = {
 	  .flags = MSR_SAVE, .need = HAS_KVM_CLOCK2 },
 	{ ONE(MSR_KVM_SYSTEM_TIME_NEW), DO(SYSTEM_TIME),
 	  .flags = MSR_SAVE, .need = HAS_KVM_CLOCK2 },
+	{ ONE(MSR_KVM_STEAL_TIME), DO(STEAL_TIME), .flags = MSR_SAVE, .need = HAS_KVM_STEAL },
+	{ ONE(MSR_KVM_PV_EOI_EN), DO(PV_EOI), .flags = MSR_SAVE, .need = HAS_KVM_EOI },
+	/* A halted vCPU sleeps at once: a guest that asks for no polling gets what it wants. */
+	{ ONE(MSR_KVM_POLL_CONTROL), IN_FILE(poll_control), .valid = 1, .reset = 1,
+	  .flags = MSR_SAVE, .need = HAS_KVM_POLL },
 	{ ONE(MSR_EFER), DO(EFER) },
 	{ ONE(MSR_STAR), IN_REGS(star), ANY, .flags = MSR_SAVE },
 	{ ONE(MSR_LSTAR), IN_REGS(lstar), ANY,

@@ -30,6 +30,7 @@ struct msr_file {
 	u64 misc_enable, misc_features, platform_info, power_ctl;
 	u64 feat_ctl, arch_capabilities, ucode_rev, smi_count;
 	u64 spec_ctrl, xss;
+	u64 poll_control;
 	u64 hwcr, de_cfg, osvw_length, osvw_status;
 	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 mc[MSR_MC_BANKS * 4];	/* ctl, status, addr, misc, ctl, ... */
@@ -54,6 +55,8 @@ enum msr_special {
 	MSR_DO_TSC_DEADLINE,
 	MSR_DO_WALL_CLOCK,	/* both numbers */
 	MSR_DO_SYSTEM_TIME,	/* both numbers */
+	MSR_DO_STEAL_TIME,
+	MSR_DO_PV_EOI,
 	MSR_DO_PRED_CMD,	/* write only */
 };
 

@@ -244,6 +244,13 @@ void lapic_set_tpr(struct vcpu *v, u8 tpr)
 	apply(v, &e);
 }
 
+void lapic_eoi(struct vcpu *v)
+{
+	struct vlapic_effects e = vlapic_eoi(&v->lapic->model);
+
+	apply(v, &e);
+}
+
 void lapic_timer_serve(struct vcpu *v)
 {
 	struct lapic *l = v->lapic;

@@ -73,6 +73,15 @@ void vapic_show(struct vcpu *v);
 void vapic_note_access(struct vcpu *v, bool write);
 void vapic_report(struct vcpu *v);
 
+/*
+ * pv_eoi.c. MSR_KVM_PV_EOI_EN: 0, or -EINVAL: #GP. After an interrupt was injected, if the
+ * MSR is on: let its end be told in the cell; after the exit, if it was let: has it ended?
+ */
+int pv_eoi_write_msr(struct vcpu *v, u64 val);
+void pv_eoi_offer(struct vcpu *v);
+void pv_eoi_take(struct vcpu *v);
+void lapic_eoi(struct vcpu *v);		/* as if the guest had written it */
+
 static inline u64 lapic_get_base(const struct vcpu *v)
 {
 	return v->lapic ? v->lapic->model.base : v->apic_base;
