@@ -159,7 +159,7 @@ static long vcpu_call(const struct ioctl_row *row, void *object, void *arg,
 
 	if (mutex_lock_killable(&v->mutex))
 		return -EINTR;
-	ret = vcpu_call_locked(row, v, arg, raw);
+	ret = READ_ONCE(v->vm->dead) ? -EIO : vcpu_call_locked(row, v, arg, raw);
 	mutex_unlock(&v->mutex);
 	return ret;
 }
@@ -256,7 +256,9 @@ static long vcpu_fd_run(struct vcpu *v, unsigned long arg)
 		return -EINVAL;
 	if (mutex_lock_killable(&v->mutex))
 		return -EINTR;
-	if (unlikely(READ_ONCE(v->run->kvm_valid_regs) | READ_ONCE(v->run->kvm_dirty_regs)))
+	if (unlikely(READ_ONCE(v->vm->dead)))
+		ret = -EIO;
+	else if (unlikely(READ_ONCE(v->run->kvm_valid_regs) | READ_ONCE(v->run->kvm_dirty_regs)))
 		ret = vcpu_sync_run(v);
 	else
 		ret = vcpu_run(v);
@@ -268,7 +270,7 @@ static long vcpu_fd_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 {
 	struct vcpu *v = file->private_data;
 
-	if (v->vm->mm != current->mm || READ_ONCE(v->vm->dead))
+	if (v->vm->mm != current->mm)
 		return -EIO;
 	if (likely(cmd == KVM_RUN))
 		return vcpu_fd_run(v, arg);
@@ -334,7 +336,7 @@ static int vcpu_fd_fill(struct file *file, struct vm *vm, u32 id)
 	int ret;
 
 	mutex_lock(&vm->mutex);
-	ret = vcpu_create(vm, id, &v);
+	ret = READ_ONCE(vm->dead) ? -EIO : vcpu_create(vm, id, &v);
 	mutex_unlock(&vm->mutex);
 	if (ret)
 		return ret;

@@ -5,6 +5,7 @@
  * A vCPU is never freed before its VM, so other threads may keep pointers to vCPUs as
  * long as they hold the VM.
  */
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -16,6 +17,9 @@
 #include "msr_filter.h"
 #include "vcpu.h"
 #include "vm.h"
+
+static LIST_HEAD(all_vms);
+static DEFINE_MUTEX(all_vms_mutex);
 
 static struct vm *vm_alloc(void)
 {
@@ -67,6 +71,9 @@ struct vm *vm_create(void)
 	r = tdp_notifier_register(vm);
 	if (r)
 		goto err_coalesced;
+	mutex_lock(&all_vms_mutex);
+	list_add(&vm->all, &all_vms);
+	mutex_unlock(&all_vms_mutex);
 	return vm;
 
 err_coalesced:
@@ -93,6 +100,9 @@ static void vm_destroy(struct vm *vm)
 	unsigned long id;
 	struct vcpu *v;
 
+	mutex_lock(&all_vms_mutex);
+	list_del(&vm->all);
+	mutex_unlock(&all_vms_mutex);
 	irqfd_release(vm);
 	tdp_notifier_unregister(vm);
 	iobus_free(&vm->pio);
@@ -114,6 +124,37 @@ void vm_put(struct vm *vm)
 {
 	if (refcount_dec_and_test(&vm->users))
 		vm_destroy(vm);
+}
+
+/* A thread may sleep with the mutex held, in a page fault nobody answers: not waited for. */
+#define STOP_TRIES	1000
+
+static void wait_unlocked(struct mutex *mutex, unsigned int *tries)
+{
+	while (mutex_is_locked(mutex) && *tries) {
+		usleep_range(500, 1000);
+		--*tries;
+	}
+}
+
+void vm_stop_all(void)
+{
+	unsigned int tries = STOP_TRIES;
+	unsigned long id;
+	struct vcpu *v;
+	struct vm *vm;
+
+	mutex_lock(&all_vms_mutex);
+	list_for_each_entry(vm, &all_vms, all) {
+		WRITE_ONCE(vm->dead, true);
+		vm_request_all(vm, REQ_DEAD, true);
+	}
+	list_for_each_entry(vm, &all_vms, all) {
+		wait_unlocked(&vm->mutex, &tries);
+		vm_for_each_vcpu(vm, id, v)
+			wait_unlocked(&v->mutex, &tries);
+	}
+	mutex_unlock(&all_vms_mutex);
 }
 
 struct vcpu *vm_vcpu(struct vm *vm, u32 id)

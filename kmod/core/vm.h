@@ -48,7 +48,8 @@ struct vm_options {
 struct vm {
 	struct mm_struct *mm;		/* its creator's; constant, counted */
 	refcount_t users;		/* one a file descriptor that needs it */
-	bool dead;			/* a host bug struck: only close is left */
+	struct list_head all;		/* all VMs; core/vm.c */
+	bool dead;			/* the machine goes down: only close is left */
 	struct mutex mutex;		/* VM ioctls, vCPU creation, slots, routes */
 
 	struct srcu_struct srcu;
@@ -85,6 +86,8 @@ struct vm {
 };
 
 struct vm *vm_create(void);
+/* Have every vCPU leave KVM_RUN and every ioctl, for ever: -EIO. May sleep. */
+void vm_stop_all(void);
 void vm_get(struct vm *vm);
 /* Drops a reference; the last one frees the VM and everything in it. */
 void vm_put(struct vm *vm);

@@ -31,6 +31,7 @@ struct host_caps host_caps;
 
 static DEFINE_MUTEX(virt_mutex);
 static unsigned int virt_users;			/* virt_mutex; read in hotplug callbacks */
+static bool going_down;				/* virt_mutex: no VM is made any more */
 static enum cpuhp_state hotplug_state;
 
 struct virt_cpu {
@@ -71,9 +72,11 @@ int host_virt_get(void)
 
 	cpus_read_lock();
 	mutex_lock(&virt_mutex);
-	if (!virt_users)
+	if (!virt_users && !going_down)
 		on_each_cpu(virt_cpu_on, &failed, 1);
-	if (atomic_read(&failed)) {
+	if (going_down) {
+		r = -EBUSY;
+	} else if (atomic_read(&failed)) {
 		on_each_cpu(virt_cpu_off, NULL, 1);
 		pr_info("vitro: another hypervisor has virtualization switched on, no VM possible\n");
 		r = -EBUSY;
@@ -95,25 +98,33 @@ void host_virt_put(void)
 	cpus_read_unlock();
 }
 
-/* Hotplug callbacks run on the CPU itself; virt_users cannot change meanwhile. */
-static int hotplug_online(unsigned int cpu)
+/*
+ * Hotplug callbacks run on the CPU itself; virt_users cannot change meanwhile. On and off
+ * go where no other thread runs there any more, or yet: in the section that is called
+ * with interrupts off and cannot fail. In that no state is for others, but x86 has no use
+ * for this one.
+ */
+#define HOTPLUG_STARTING	CPUHP_AP_KVM_ARM_TIMER_STARTING
+
+static int hotplug_starting(unsigned int cpu)
 {
 	atomic_t failed = ATOMIC_INIT(0);
 
-	if (READ_ONCE(virt_users)) {
-		preempt_disable();
+	if (READ_ONCE(virt_users))
 		virt_cpu_on(&failed);
-		preempt_enable();
-	}
-	return atomic_read(&failed) ? -EBUSY : 0;
+	return 0;
 }
 
-static int hotplug_offline(unsigned int cpu)
+static int hotplug_dying(unsigned int cpu)
 {
-	preempt_disable();
 	virt_cpu_off(NULL);
-	preempt_enable();
 	return 0;
+}
+
+/* A CPU that another hypervisor holds does not come: a vCPU might come to it. */
+static int hotplug_online(unsigned int cpu)
+{
+	return READ_ONCE(virt_users) && !per_cpu(virt_cpus.on, cpu) ? -EBUSY : 0;
 }
 
 /* Suspend: only one CPU is left, interrupts are off. */
@@ -139,6 +150,10 @@ static struct syscore_ops virt_syscore_ops = {
 /* Reboot and kexec: the next kernel must find virtualization off. */
 static int virt_reboot(struct notifier_block *nb, unsigned long event, void *unused)
 {
+	mutex_lock(&virt_mutex);
+	going_down = true;
+	mutex_unlock(&virt_mutex);
+	vm_stop_all();
 	on_each_cpu(virt_cpu_off, NULL, 1);
 	return NOTIFY_OK;
 }
@@ -209,17 +224,24 @@ int host_init(void)
 		return r;
 	cpuid_caps_init(&host_caps);
 
-	r = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "vitro:online", hotplug_online,
-			      hotplug_offline);
-	if (r < 0) {
-		backend->teardown();
-		return r;
-	}
+	r = cpuhp_setup_state_nocalls(HOTPLUG_STARTING, "vitro:starting", hotplug_starting,
+				      hotplug_dying);
+	if (r)
+		goto err_backend;
+	r = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "vitro:online", hotplug_online, NULL);
+	if (r < 0)
+		goto err_starting;
 	hotplug_state = r;
 	preempt_notifier_inc();	/* a static branch in the scheduler */
 	register_syscore_ops(&virt_syscore_ops);
 	register_reboot_notifier(&virt_reboot_nb);
 	return 0;
+
+err_starting:
+	cpuhp_remove_state_nocalls(HOTPLUG_STARTING);
+err_backend:
+	backend->teardown();
+	return r;
 }
 
 void host_exit(void)
@@ -227,7 +249,8 @@ void host_exit(void)
 	unregister_reboot_notifier(&virt_reboot_nb);
 	unregister_syscore_ops(&virt_syscore_ops);
 	preempt_notifier_dec();
-	cpuhp_remove_state(hotplug_state);
+	cpuhp_remove_state_nocalls(hotplug_state);
+	cpuhp_remove_state_nocalls(HOTPLUG_STARTING);
 	backend->teardown();
 }
 

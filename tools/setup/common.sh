@@ -95,3 +95,20 @@ copy_modules() {
 
 # make_cpio TREE: an initramfs of it, to stdout.
 make_cpio() { (cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet); }
+
+# One of the CPUs this may run on.
+one_cpu() { taskset -cp $$ | grep -o '[0-9]*$'; }
+
+# complaint LOG: print what the kernel of an emulated host complained of since the module
+# was loaded (up to a kexec, and again), with what surrounds it, without guessed stack
+# frames and code bytes.
+complaint() {
+	local words='BUG:|WARNING:|Oops|general protection fault|Kernel panic|kernel BUG|'\
+'INFO: (rcu|possible|task|suspicious|lockdep|inconsistent)|rcu: INFO|stall|UBSAN:|KASAN:|'\
+'unreferenced object|ODEBUG:|bad page|Bad page|list_(add|del) corruption|'\
+'refcount_t:|suspicious RCU usage|soft lockup|hung_task|Call Trace:'
+
+	sed -n '/testbed: loading/,/Starting new kernel/p' "$1" | grep -avE '\]  \? |\] Code: ' |
+		grep -aE -m 1 -B 3 -A 60 "$words" >&2 || return
+	say "the emulated host's kernel complained"
+}
