@@ -12,6 +12,7 @@
 
 #include "../core/vm.h"
 #include "../cpu/fpu.h"
+#include "../cpu/guest_debug.h"
 #include "../cpu/msr.h"
 #include "../host/host.h"
 #include "../mem/slots.h"
@@ -66,6 +67,8 @@ static const struct cap_row {
 	{ KVM_CAP_MP_STATE, 1 },
 	{ KVM_CAP_VCPU_EVENTS, 1 },
 	{ KVM_CAP_DEBUGREGS, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG, 1 },
+	{ KVM_CAP_SET_GUEST_DEBUG2, GUEST_DEBUG_KNOWN },
 	{ KVM_CAP_XSAVE, 1 },
 	{ KVM_CAP_XSAVE2, sizeof(struct kvm_xsave) },
 	{ KVM_CAP_XCRS, .get = cap_xcrs },

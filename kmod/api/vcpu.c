@@ -19,6 +19,7 @@
 #include "../core/coalesced.h"
 #include "../core/vcpu.h"
 #include "../core/vm.h"
+#include "../cpu/guest_debug.h"
 #include "../cpu/kvmclock.h"
 #include "../host/host.h"
 #include "../irq/lapic.h"
@@ -54,6 +55,11 @@ static long vcpu_set_vapic(void *object, void *arg, unsigned long raw)
 	const struct kvm_vapic_addr *addr = arg;
 
 	return vapic_set_addr(object, addr->vapic_addr);
+}
+
+static long vcpu_guest_debug(void *object, void *arg, unsigned long raw)
+{
+	return guest_debug_set(object, arg);
 }
 
 static long vcpu_clock_stopped(void *object, void *arg, unsigned long raw)
@@ -100,6 +106,7 @@ static const struct ioctl_row vcpu_rows[] = {
 	IOCTL_READS(KVM_SET_VAPIC_ADDR, struct kvm_vapic_addr, SRCU, vcpu_set_vapic),
 	IOCTL_WRITES(KVM_GET_DEBUGREGS, struct kvm_debugregs, LOAD, state_get_debugregs),
 	IOCTL_READS(KVM_SET_DEBUGREGS, struct kvm_debugregs, LOAD, state_set_debugregs),
+	IOCTL_READS(KVM_SET_GUEST_DEBUG, struct kvm_guest_debug, LOAD, vcpu_guest_debug),
 	IOCTL_WRITES(KVM_GET_FPU, struct kvm_fpu, LOAD, state_get_fpu),
 	IOCTL_READS(KVM_SET_FPU, struct kvm_fpu, LOAD, state_set_fpu),
 	IOCTL_PLAIN(KVM_GET_XSAVE, LOAD, lists_get_xsave),

@@ -55,11 +55,15 @@ struct event_plan event_next(const struct event_view *view)
 		plan.inject = ev->again;
 	else if (ev->exception_pending)
 		plan.inject = exception_event(&ev->exception);
+	else if (view->held)
+		return plan;
 	else if (ev->nmi_pending && !view->nmi_blocked)
 		plan.inject = (struct event){ .type = EVENT_NMI, .vector = 2 };
 	else if (!ev->nmi_pending && view->irq_pending && !view->irq_blocked)
 		plan.inject = (struct event){ .type = EVENT_IRQ };
 
+	if (view->held)
+		return plan;
 	plan.nmi_window = ev->nmi_pending > (plan.inject.type == EVENT_NMI);
 	plan.irq_window = view->irq_pending && plan.inject.type != EVENT_IRQ;
 	return plan;

@@ -49,6 +49,7 @@ struct event_view {
 	bool nmi_blocked;	/* masked, or in an interrupt shadow */
 	bool irq_pending;	/* the PIC or the local APIC has a vector */
 	bool irq_blocked;	/* IF clear, or in an interrupt shadow */
+	bool held;		/* user space holds NMIs and interrupts back */
 };
 
 struct event_plan {

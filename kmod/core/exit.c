@@ -12,6 +12,7 @@
 
 #include "../cpu/cr.h"
 #include "../cpu/debug.h"
+#include "../cpu/guest_debug.h"
 #include "../cpu/hypercall.h"
 #include "../cpu/xcr.h"
 #include "../irq/irqchip.h"
@@ -113,8 +114,7 @@ enum verdict vcpu_retire(struct vcpu *v, unsigned int len)
 	if (likely(!step))
 		return RESUME;
 
-	regs_put(v, G_DR)->dr6 |= DR6_BS;
-	return inject(v, X86_TRAP_DB, false, 0);
+	return guest_debug_stepped(v);
 }
 
 /* Instructions about the CPU */
@@ -261,13 +261,16 @@ static enum verdict handle_dr(struct vcpu *v, struct vm_exit *e)
 		backend->own_debug(v, true);
 		return RESUME;
 	}
+	/* User space's DR7 guards the registers, not the guest's. */
+	if (v->guest_debug.control & KVM_GUESTDBG_USE_HW_BP && v->guest_dr7 & DR7_GD)
+		return guest_debug_exit(v, X86_TRAP_DB, DR6_FIXED_1 | DR6_BD);
 	regs_put(v, G_DR);
 	if (e->dr.write ? !dr_write(r, e->dr.nr, r->gpr[e->dr.gpr], &f)
 			: !dr_read(r, e->dr.nr, &r->gpr[e->dr.gpr], &f)) {
 		event_raise(v, &f);
 		return RESUME;
 	}
-	v->guest_dr7 = r->dr7;
+	vcpu_model_changed(v);
 	return RETIRE;
 }
 
@@ -450,6 +453,8 @@ static enum verdict handle_window(struct vcpu *v, struct vm_exit *e)
 
 static enum verdict handle_exception(struct vcpu *v, struct vm_exit *e)
 {
+	if (v->debug_traps & BIT(e->exc.vector))
+		return guest_debug_exit(v, e->exc.vector, e->exc.dr6);
 	if (e->exc.vector == X86_TRAP_UD && vm_has_quirk(v->vm, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) &&
 	    glue_fix_hypercall(v))
 		return RESUME;

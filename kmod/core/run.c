@@ -14,6 +14,7 @@
 
 #include "../cpu/debug.h"
 #include "../cpu/fpu.h"
+#include "../cpu/guest_debug.h"
 #include "../cpu/kvmclock.h"
 #include "../host/host.h"
 #include "../host/work.h"
@@ -58,6 +59,10 @@ static int serve_requests(struct vcpu *v)
 	}
 	if (take_request(v, REQ_TPR_ACCESS)) {
 		vapic_report(v);
+		return SERVED_EXIT;
+	}
+	if (take_request(v, REQ_DEBUG)) {
+		guest_debug_report_step(v);
 		return SERVED_EXIT;
 	}
 	return 0;
@@ -132,6 +137,7 @@ static noinline void deliver_events(struct vcpu *v)
 
 	view.irq_pending = irq_pending(v);
 	view.irq_blocked = v->regs.shadow || !(v->regs.rflags & X86_EFLAGS_IF);
+	view.held = v->guest_debug.control & KVM_GUESTDBG_BLOCKIRQ;
 	view.nmi_blocked = backend->nmi_blocked(v);
 	plan = event_next(&view);
 	inject_plan(v, &plan);
@@ -158,13 +164,13 @@ static void take_back(struct vcpu *v)
 }
 
 /* Guest breakpoints live in the CPU only while one is enabled or the guest looks at them. */
-static void load_debug(const struct regs *r)
+static void load_debug(const u64 dr[4])
 {
 	set_debugreg(0UL, 7);
-	set_debugreg(r->dr[0], 0);
-	set_debugreg(r->dr[1], 1);
-	set_debugreg(r->dr[2], 2);
-	set_debugreg(r->dr[3], 3);
+	set_debugreg(dr[0], 0);
+	set_debugreg(dr[1], 1);
+	set_debugreg(dr[2], 2);
+	set_debugreg(dr[3], 3);
 }
 
 static void take_debug_back(struct vcpu *v)
@@ -187,7 +193,7 @@ static void enter_guest(struct vcpu *v)
 	bool switch_xcr0 = v->guest_xcr0 != v->host_xcr0;
 
 	if (unlikely(breakpoints))
-		load_debug(&v->regs);
+		load_debug(guest_debug_addresses(v));
 	if (switch_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, v->guest_xcr0);
 
@@ -408,8 +414,12 @@ int vcpu_run(struct vcpu *v)
 	vcpu_load(v);
 	fpu_enter(v);
 	v->srcu_idx = srcu_read_lock(&v->vm->srcu);
+	if (unlikely(v->guest_debug.control))
+		guest_debug_begin(v);
 
 	r = run_loaded(v);
+	if (unlikely(v->guest_debug.control))
+		guest_debug_end(v);
 	v->stat.user_exits++;
 
 	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);

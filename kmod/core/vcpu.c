@@ -133,7 +133,8 @@ void vcpu_model_changed(struct vcpu *v)
 		.mwait = v->msr.misc_enable & MSR_IA32_MISC_ENABLE_MWAIT,
 	};
 	v->guest_xcr0 = r->cr4 & X86_CR4_OSXSAVE ? v->xcr0 : v->host_xcr0;
-	v->guest_dr7 = r->dr7;
+	v->guest_dr7 = v->guest_debug.control & KVM_GUESTDBG_USE_HW_BP ?
+		       v->guest_debug.arch.debugreg[7] : r->dr7;
 	lapic_model_changed(v);
 }
 

@@ -39,6 +39,7 @@ enum request {
 	REQ_TIMER,		/* irq/timer.c: the local APIC's timer went off */
 	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
 	REQ_TPR_ACCESS,		/* irq/vapic.c: leave KVM_RUN to tell of an access to the TPR */
+	REQ_DEBUG,		/* cpu/guest_debug.c: leave KVM_RUN to tell of a single step */
 	REQ_DEAD,		/* the VM is dead: leave KVM_RUN with -EIO */
 };
 
@@ -62,7 +63,6 @@ struct policy {
 	u32 exceptions;		/* trapped: one bit a vector */
 	bool hlt, pause;	/* trapped: HLT, PAUSE loops */
 	bool all_msrs;		/* trapped: backend->own_msrs too */
-	bool single_step;	/* user space single-steps the guest */
 };
 
 /* Why KVM_RUN left to user space, and so what its answer finishes. */
@@ -100,7 +100,7 @@ struct vcpu {
 	struct fpu_guest fpu;
 	u64 host_xcr0;			/* of the machine, constant */
 	u64 guest_xcr0;			/* what is loaded to run the guest: xcr0, or the host's */
-	u64 guest_dr7;			/* what DR7 the guest runs with; from vcpu_model_changed() */
+	u64 guest_dr7;			/* what DR7 the guest runs with: its own or user space's */
 	bool owns_debug;		/* until its next exit it reaches DR0-7 itself */
 	u64 tsc_offset;			/* guest TSC minus host TSC */
 	u64 tsc_adjust;			/* IA32_TSC_ADJUST; already in the offset */
@@ -124,7 +124,9 @@ struct vcpu {
 		bool is_write;
 	} tpr_access;			/* the one REQ_TPR_ACCESS tells of */
 	u8 cr8;				/* without a local APIC: what CR8 holds */
-	struct kvm_guest_debug guest_debug;
+	struct kvm_guest_debug guest_debug;	/* control 0: off */
+	u32 debug_traps;		/* exceptions that are user space's: one bit a vector */
+	bool own_tf;			/* single-stepped: what the guest's TF was */
 	sigset_t sigset;
 	bool sigset_active;
 	bool ran;			/* KVM_RUN was called: SET_CPUID2 is refused */
@@ -190,6 +192,12 @@ static inline struct regs *regs_put(struct vcpu *v, u32 groups)
 
 	r->dirty |= groups;
 	return r;
+}
+
+/* #DB is user space's, and so are DR6 and DR7 as the hardware has them. */
+static inline bool vcpu_debugged(const struct vcpu *v)
+{
+	return v->debug_traps & BIT(1);
 }
 
 /* G_CR is valid: 32-bit paging with 64-bit entries, whose top four live in registers? */

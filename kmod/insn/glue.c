@@ -14,7 +14,7 @@
 
 #include "../core/vcpu.h"
 #include "../cpu/cr.h"
-#include "../cpu/debug.h"
+#include "../cpu/guest_debug.h"
 #include "../cpu/fpu_regs.h"
 #include "../irq/lapic.h"
 #include "../mem/access.h"
@@ -631,15 +631,6 @@ static void log_clear(struct insn_glue *g)
 	g->wait = GLUE_NOTHING;
 }
 
-/* TF was set when the instruction began: a trap follows it. */
-static enum verdict single_step(struct vcpu *v)
-{
-	static const struct fault db = { .vector = X86_TRAP_DB };
-
-	regs_put(v, G_DR)->dr6 |= DR6_BS;
-	return raise(v, &db);
-}
-
 /* The registers are committed: the writes follow, from log entry @i on. */
 static enum verdict finish(struct vcpu *v, unsigned int i, bool *more)
 {
@@ -650,7 +641,7 @@ static enum verdict finish(struct vcpu *v, unsigned int i, bool *more)
 		return USER;
 	}
 	log_clear(&v->insn);
-	return v->insn.step ? single_step(v) : RESUME;
+	return v->insn.step ? guest_debug_stepped(v) : RESUME;
 }
 
 static void undo_save(struct glue_undo *u, const struct regs *r)

@@ -121,6 +121,23 @@ static void merging(struct kunit *test)
 	}
 }
 
+/* Exceptions are the instruction's own; the rest neither comes nor has a window opened. */
+static void held_back(struct kunit *test)
+{
+	struct events ev = {
+		.exception = { .vector = X86_TRAP_GP }, .exception_pending = true, .nmi_pending = 1,
+	};
+	struct event_view view = { .ev = &ev, .irq_pending = true, .held = true };
+	struct event_plan plan = event_next(&view);
+
+	KUNIT_EXPECT_EQ(test, plan.inject.type, EVENT_EXCEPTION);
+	KUNIT_EXPECT_FALSE(test, plan.nmi_window || plan.irq_window);
+	ev.exception_pending = false;
+	plan = event_next(&view);
+	KUNIT_EXPECT_EQ(test, plan.inject.type, EVENT_NONE);
+	KUNIT_EXPECT_FALSE(test, plan.nmi_window || plan.irq_window);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(nothing_pending),
 	KUNIT_CASE(order),
@@ -128,6 +145,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(interrupt_waits_for_nmi),
 	KUNIT_CASE(second_nmi_waits),
 	KUNIT_CASE(merging),
+	KUNIT_CASE(held_back),
 	{}
 };
 

@@ -186,6 +186,6 @@ enum verdict svm_private_exit(struct vcpu *v, struct vm_exit *e)
 	e->exc.vector = X86_TRAP_DB;
 	e->exc.has_error = false;
 	e->exc.error = 0;
-	e->exc.dr6 = regs_get(v, G_DR)->dr6;
+	e->exc.dr6 = v->svm->vmcb->save.dr6;
 	return exit_table[EXIT_EXCEPTION].handle(v, e);
 }

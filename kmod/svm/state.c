@@ -9,6 +9,8 @@
  *
  * APM "Secure Virtual Machine": "VMCB Layout, State Save Area".
  */
+#include <uapi/asm/debugreg.h>
+
 #include "svm.h"
 
 /* The VMCB packs the attributes into 12 bits; ours leave a gap for the limit's four. */
@@ -142,7 +144,7 @@ void svm_fetch(struct vcpu *v, u32 groups)
 		r->idt.base = s->idtr.base;
 		r->idt.limit = s->idtr.limit;
 	}
-	if (groups & G_DR) {
+	if ((groups & G_DR) && !vcpu_debugged(v)) {
 		r->dr6 = s->dr6;
 		r->dr7 = s->dr7;
 	}
@@ -168,8 +170,8 @@ void svm_flush(struct vcpu *v, u32 groups)
 		s->idtr.limit = r->idt.limit;
 	}
 	if (groups & G_DR) {
-		s->dr6 = r->dr6;
-		s->dr7 = r->dr7;
+		s->dr6 = vcpu_debugged(v) ? DR6_RESERVED : r->dr6;
+		s->dr7 = v->guest_dr7;
 	}
 	if (groups & G_MSR)
 		flush_msr(r, s);

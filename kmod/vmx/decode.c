@@ -159,10 +159,14 @@ void vmx_decode_exit(struct vcpu *v, struct vm_exit *e)
 /* What only VMX has to deal with: a #DB that exits has not changed DR6 yet. */
 enum verdict vmx_private_exit(struct vcpu *v, struct vm_exit *e)
 {
-	struct regs *r = regs_put(v, G_DR);
+	u64 why = e->exc.dr6 & (DR_TRAP_BITS | DR_STEP | BIT(13));
+	struct regs *r;
 
-	r->dr6 = (r->dr6 & ~(u64)DR_TRAP_BITS) |
-		 (e->exc.dr6 & (DR_TRAP_BITS | DR_STEP | BIT(13)));
 	e->kind = EXIT_EXCEPTION;
+	e->exc.dr6 = DR6_RESERVED | why;
+	if (!vcpu_debugged(v)) {
+		r = regs_put(v, G_DR);
+		r->dr6 = (r->dr6 & ~(u64)DR_TRAP_BITS) | why;
+	}
 	return exit_table[EXIT_EXCEPTION].handle(v, e);
 }

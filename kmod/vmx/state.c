@@ -239,7 +239,7 @@ void vmx_flush(struct vcpu *v, u32 groups)
 		vmcs_write(GUEST_IDTR_LIMIT, r->idt.limit);
 	}
 	if (groups & G_DR)
-		vmcs_write(GUEST_DR7, r->dr7);
+		vmcs_write(GUEST_DR7, v->guest_dr7);
 	if (groups & G_MSR)
 		flush_msr(r);
 }
