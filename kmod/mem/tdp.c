@@ -24,6 +24,11 @@
  * thread has dropped the lock and is still about to. Tables unlinked from the tree are
  * freed after the flush.
  *
+ * Faults map side by side: they hold the lock for reading and put entries in by cmpxchg,
+ * and who loses starts anew. What they read of a table stays one, because tables are
+ * unlinked under the lock for writing only. So that is what a fault takes that finds a
+ * table where its large leaf belongs.
+ *
  * The CPU sets accessed and dirty bits of live entries at any time, so entries are
  * only changed by atomic operations.
  */
@@ -58,7 +63,7 @@ static void note_removal(struct tdp *tdp)
 {
 	lockdep_assert_held(&tdp->lock);
 	/* The removal itself is visible before the count of it. */
-	smp_store_release(&tdp->removed, tdp->removed + 1);
+	atomic_long_inc_return_release(&tdp->removed);
 }
 
 /* A table page knows its level; page->lru links those that shall be freed. */
@@ -150,11 +155,11 @@ void tdp_zap_locked(struct tdp *tdp, u64 start_gfn, u64 end_gfn, struct list_hea
 	zap(tdp, __va(tdp->root), tdp->levels, start_gfn, min(end_gfn, tdp_max_gfn(tdp)), tables);
 }
 
-static void note_flush(struct tdp *tdp, unsigned long covered)
+static void note_flush(struct tdp *tdp, long covered)
 {
 	long old = atomic_long_read(&tdp->flushed);
 
-	while (old < (long)covered && !atomic_long_try_cmpxchg(&tdp->flushed, &old, covered))
+	while (old < covered && !atomic_long_try_cmpxchg(&tdp->flushed, &old, covered))
 		;
 }
 
@@ -162,9 +167,9 @@ void tdp_finish(struct vm *vm, struct list_head *tables, bool may_sleep)
 {
 	struct tdp *tdp = &vm->tdp;
 	/* Read before the flush starts: later removals are not covered by it. */
-	unsigned long removed = smp_load_acquire(&tdp->removed);
+	long removed = atomic_long_read_acquire(&tdp->removed);
 
-	if (removed != (unsigned long)atomic_long_read(&tdp->flushed)) {
+	if (removed != atomic_long_read(&tdp->flushed)) {
 		vm_flush_tlbs(vm);
 		note_flush(tdp, removed);
 	}
@@ -280,16 +285,22 @@ struct want {
 	struct host_page host;
 	unsigned long seq;	/* tdp->seq before any of it was looked up */
 	u64 *spare;		/* a zeroed table page, or NULL */
+	bool alone;		/* tdp->lock is held for writing */
 	struct list_head tables; /* tables that were replaced */
 };
 
-enum install { INSTALLED, INSTALL_RACED, INSTALL_NEEDS_TABLE };
+enum install { INSTALLED, INSTALL_RACED, INSTALL_NEEDS_TABLE, INSTALL_NEEDS_LOCK };
 
 static const enum tdp_result install_result[] = {
 	[INSTALLED]		= TDP_MAPPED,
 	[INSTALL_RACED]		= TDP_RETRY,
 	[INSTALL_NEEDS_TABLE]	= TDP_NOMEM,	/* and there was none */
 };
+
+static bool change(u64 *entry, u64 old, u64 new)
+{
+	return cmpxchg(entry, old, new) == old;
+}
 
 static enum tdp_result find_page(struct vcpu *v, struct want *w)
 {
@@ -350,24 +361,25 @@ static bool raced(struct tdp *tdp, const struct want *w, int level)
 	return tdp->invalidating && start < tdp->inv_end && start + size > tdp->inv_start;
 }
 
-/* Put w->spare in as the table below @entry, and return its entry. */
-static u64 link_table(struct tdp *tdp, u64 *entry, u64 old, int level, struct want *w)
+/* Put w->spare in as the table below @entry. */
+static bool link_table(struct tdp *tdp, u64 *entry, u64 old, int level, struct want *w)
 {
-	u64 new = tdp->format->make_table(__sme_pa(w->spare));
-
 	set_page_private(virt_to_page(w->spare), level - 1);
-	atomic_long_inc(&tdp->pages[0]);
+	if (!change(entry, old, tdp->format->make_table(__sme_pa(w->spare)))) {
+		set_page_private(virt_to_page(w->spare), 0);
+		return false;
+	}
 	w->spare = NULL;
-	xchg(entry, new);
+	atomic_long_inc(&tdp->pages[0]);
 	if (tdp_present(tdp->format, old)) {	/* a large leaf gives way */
 		atomic_long_dec(&tdp->pages[level]);
 		note_removal(tdp);
 	}
-	return new;
+	return true;
 }
 
-/* The entry of w->gfn at @level, with tables put in above it. NULL: w->spare was used up. */
-static u64 *descend(struct tdp *tdp, struct want *w, int level)
+/* The entry of w->gfn at @level, with tables put in above it. */
+static enum install descend(struct tdp *tdp, struct want *w, int level, u64 **found)
 {
 	const struct tdp_format *f = tdp->format;
 	u64 *table = __va(tdp->root);
@@ -379,52 +391,83 @@ static u64 *descend(struct tdp *tdp, struct want *w, int level)
 
 		if (!tdp_present(f, e) || tdp_is_leaf(f, e, l)) {
 			if (!w->spare)
-				return NULL;
-			e = link_table(tdp, entry, e, l, w);
+				return INSTALL_NEEDS_TABLE;
+			if (!link_table(tdp, entry, e, l, w))
+				return INSTALL_RACED;
+			e = READ_ONCE(*entry);
 		}
 		table = table_of(e);
 	}
-	return &table[tdp_index(w->gfn, level)];
+	*found = &table[tdp_index(w->gfn, level)];
+	return INSTALLED;
 }
 
 /* Put the leaf in. What is there already stays if it allows as much. */
-static void set_leaf(struct tdp *tdp, u64 *entry, int level, bool writable, struct want *w)
+static enum install set_leaf(struct tdp *tdp, u64 *entry, int level, bool writable,
+			     struct want *w)
 {
 	const struct tdp_format *f = tdp->format;
 	u64 hpa = w->host.hpa & -(PAGE_SIZE * tdp_span(level));
 	u64 new = f->make_leaf(hpa, level, writable, true, w->host.memtype);
 	u64 old = READ_ONCE(*entry);
 
-	if (tdp_present(f, old) && tdp_is_leaf(f, old, level) && tdp_addr(old) == hpa) {
-		if (writable && !tdp_writable(f, old))
-			xchg(entry, new);	/* more rights need no flush */
-		return;
+	if (!tdp_present(f, old)) {
+		if (!change(entry, old, new))
+			return INSTALL_RACED;
+		atomic_long_inc(&tdp->pages[level]);
+		return INSTALLED;
 	}
-	if (tdp_present(f, old))
+	if (!tdp_is_leaf(f, old, level)) {
+		if (!w->alone)
+			return INSTALL_NEEDS_LOCK;
 		zap_entry(tdp, entry, level, &w->tables);
-	xchg(entry, new);
-	atomic_long_inc(&tdp->pages[level]);
+		xchg(entry, new);
+		atomic_long_inc(&tdp->pages[level]);
+		return INSTALLED;
+	}
+	if (tdp_addr(old) != hpa) {
+		if (!change(entry, old, new))
+			return INSTALL_RACED;
+		note_removal(tdp);
+		return INSTALLED;
+	}
+	/* more rights need no flush */
+	if (writable && !tdp_writable(f, old) && !change(entry, old, new))
+		return INSTALL_RACED;
+	return INSTALLED;
 }
 
 static enum install install(struct tdp *tdp, struct want *w)
 {
 	int level = want_level(tdp, w);
 	bool writable = w->host.writable && !(w->slot->flags & KVM_MEM_READONLY);
+	enum install r;
 	u64 *entry;
 
 	if (raced(tdp, w, level))
 		return INSTALL_RACED;
-	entry = descend(tdp, w, level);
-	if (!entry)
-		return INSTALL_NEEDS_TABLE;
+	r = descend(tdp, w, level, &entry);
+	if (r != INSTALLED)
+		return r;
 	if (w->slot->dirty_bitmap) {
 		/* Marked, then writable: the log is never behind what the guest can write. */
 		writable &= w->write;
 		if (writable)
 			slot_mark_dirty(w->slot, w->gfn);
 	}
-	set_leaf(tdp, entry, level, writable, w);
-	return INSTALLED;
+	return set_leaf(tdp, entry, level, writable, w);
+}
+
+static enum install install_alone(struct tdp *tdp, struct want *w)
+{
+	enum install r;
+
+	w->alone = true;
+	write_lock(&tdp->lock);
+	r = install(tdp, w);
+	write_unlock(&tdp->lock);
+	w->alone = false;
+	return r;
 }
 
 static enum tdp_result map_page(struct vm *vm, struct want *w)
@@ -434,9 +477,11 @@ static enum tdp_result map_page(struct vm *vm, struct want *w)
 
 	INIT_LIST_HEAD(&w->tables);
 	do {
-		write_lock(&tdp->lock);
+		read_lock(&tdp->lock);
 		r = install(tdp, w);
-		write_unlock(&tdp->lock);
+		read_unlock(&tdp->lock);
+		if (unlikely(r == INSTALL_NEEDS_LOCK))
+			r = install_alone(tdp, w);
 		if (r != INSTALL_NEEDS_TABLE)
 			break;
 		w->spare = table_alloc();

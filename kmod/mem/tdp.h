@@ -3,8 +3,8 @@
  * tdp.h - two-dimensional paging: guest-physical to host-physical, one engine over
  * a struct tdp_format (NPT or EPT).
  *
- * A fault finds the host page outside the lock, then maps it under tdp->lock if no
- * MMU-notifier invalidation came in between (tdp->seq). Pages are never pinned.
+ * A fault finds the host page outside the lock, then maps it under tdp->lock, shared, if
+ * no MMU-notifier invalidation came in between (tdp->seq). Pages are never pinned.
  */
 #ifndef VITRO_MEM_TDP_H
 #define VITRO_MEM_TDP_H
@@ -24,7 +24,7 @@ struct tdp {
 	unsigned long seq;		/* bumped at the end of each invalidation */
 	unsigned int invalidating;	/* invalidations under way */
 	unsigned long inv_start, inv_end;	/* their hull, in hva */
-	unsigned long removed;		/* translations or rights taken away so far */
+	atomic_long_t removed;		/* translations or rights taken away so far */
 	atomic_long_t flushed;		/* as many of them are in no TLB any more */
 	const struct tdp_format *format;	/* constant */
 	u8 levels;			/* constant */
