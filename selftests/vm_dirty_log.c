@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KVM_GET_DIRTY_LOG: one bit a page written since the last call.
+ * KVM_GET_DIRTY_LOG: one bit a page written since the last call; and the rings of
+ * KVM_CAP_DIRTY_LOG_RING in its place.
  */
 #define _GNU_SOURCE
 #include <sys/mman.h>
@@ -248,6 +249,169 @@ TEST_F(dirty, all_set_at_first)
 	ASSERT_EQ(0, get_log(self, SLOT));
 	EXPECT_EQ(1 << 5, self->bitmap[0]);
 	EXPECT_EQ(0, self->bitmap[1]);
+}
+
+/* --- rings --- */
+
+#define RING_BYTES	4096ul
+#define RING_ENTRIES	(RING_BYTES / sizeof(struct kvm_dirty_gfn))
+#define RING_OFFSET	(KVM_DIRTY_LOG_PAGE_OFFSET * PAGE)
+
+FIXTURE(ring) {
+	struct vm *vm;
+	struct vcpu *vcpu;
+	void *hva;
+	struct kvm_dirty_gfn *ring;
+	uint32_t next;		/* entry to be read */
+};
+
+static int enable_ring(struct vm *vm, int number, uint64_t bytes)
+{
+	struct kvm_enable_cap c = { .cap = number, .args[0] = bytes };
+
+	return kvm_ioctl(vm->fd, KVM_ENABLE_CAP, &c);
+}
+
+FIXTURE_SETUP(ring)
+{
+	self->vm = vm_new(0);
+	if (cap(self->vm, KVM_CAP_DIRTY_LOG_RING) <= 0)
+		SKIP(return, "no dirty rings here");
+	ASSERT_EQ(0, enable_ring(self->vm, KVM_CAP_DIRTY_LOG_RING_ACQ_REL, RING_BYTES));
+	self->vcpu = vcpu_new(self->vm, 0);
+	self->ring = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  self->vcpu->fd, RING_OFFSET);
+	ASSERT_NE(MAP_FAILED, self->ring);
+	self->hva = mmap(NULL, 1024 * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->hva);
+	ASSERT_EQ(0, vm_slot(self->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA_NOWHERE, 1024 * PAGE,
+			     self->hva));
+}
+
+FIXTURE_TEARDOWN(ring)
+{
+	vm_free(self->vm);
+}
+
+/* Writes to @n pages, one after the other, round and round. */
+static GUEST void guest_write_pages(uint64_t n)
+{
+	for (uint64_t i = 0;; i++) {
+		*(volatile uint64_t *)(GPA_NOWHERE + i % n * PAGE) = i;
+		if (i % n == n - 1)
+			GUEST_SYNC(i);
+	}
+}
+
+/* The offset in the next entry, which is handed back; -1: there is none. */
+static long collect(FIXTURE_DATA(ring) *self)
+{
+	struct kvm_dirty_gfn *e = &self->ring[self->next % RING_ENTRIES];
+
+	if (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) != KVM_DIRTY_GFN_F_DIRTY)
+		return -1;
+	need(e->slot == SLOT, "slot %u", e->slot);
+	__atomic_store_n(&e->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
+	self->next++;
+	return e->offset;
+}
+
+TEST_F(ring, errors)
+{
+	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = self->hva };
+	struct kvm_clear_dirty_log clear = { .slot = SLOT, .num_pages = 64,
+					     .dirty_bitmap = self->hva };
+	struct vm *vm = vm_new(0);
+	int max = cap(vm, KVM_CAP_DIRTY_LOG_RING);
+
+	EXPECT_EQ(65536 * sizeof(struct kvm_dirty_gfn), max);
+	EXPECT_EQ(max, cap(vm, KVM_CAP_DIRTY_LOG_RING_ACQ_REL));
+	EXPECT_EQ(-EINVAL, kvm_ioctl(vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+	EXPECT_EQ(-EINVAL, enable_ring(vm, KVM_CAP_DIRTY_LOG_RING, 0));
+	EXPECT_EQ(-EINVAL, enable_ring(vm, KVM_CAP_DIRTY_LOG_RING, 2048));
+	EXPECT_EQ(-EINVAL, enable_ring(vm, KVM_CAP_DIRTY_LOG_RING, 3 * PAGE));
+	EXPECT_EQ(-E2BIG, enable_ring(vm, KVM_CAP_DIRTY_LOG_RING, 2ul * max));
+	/* once, and before any vCPU */
+	EXPECT_EQ(0, enable_ring(vm, KVM_CAP_DIRTY_LOG_RING, max));
+	EXPECT_EQ(-EINVAL, enable_ring(vm, KVM_CAP_DIRTY_LOG_RING, max));
+	vm_free(vm);
+	vm = vm_new(0);
+	vcpu_new(vm, 0);
+	EXPECT_EQ(-EINVAL, enable_ring(vm, KVM_CAP_DIRTY_LOG_RING, PAGE));
+	vm_free(vm);
+
+	EXPECT_EQ(-ENXIO, kvm_ioctl(self->vm->fd, KVM_GET_DIRTY_LOG, &log));
+	EXPECT_EQ(-ENXIO, kvm_ioctl(self->vm->fd, KVM_CLEAR_DIRTY_LOG, &clear));
+	EXPECT_EQ(0, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, self->vcpu->fd,
+				   RING_OFFSET));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED,
+				   self->vcpu->fd, RING_OFFSET));
+}
+
+TEST_F(ring, entries_of_written_pages)
+{
+	vcpu_start(self->vcpu, guest_write_pages, 10);
+	for (int round = 0; round < 100; round++) {
+		vcpu_run_until(self->vcpu, PORT_SYNC);
+		for (int i = 0; i < 10; i++)
+			ASSERT_EQ(i, collect(self));
+		ASSERT_EQ(-1, collect(self));
+		/* collected, but not reset: still writable, and not told again */
+		vcpu_run_until(self->vcpu, PORT_SYNC);
+		ASSERT_EQ(-1, collect(self));
+		ASSERT_EQ(10, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+		ASSERT_EQ(0, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+	}
+}
+
+/* A page that was told and protected before its write was done is told again. */
+static int collect_all(FIXTURE_DATA(ring) *self, int seen)
+{
+	long offset;
+
+	while ((offset = collect(self)) >= 0) {
+		need(offset == seen || offset == seen - 1, "%ld comes after %d", offset, seen - 1);
+		seen = offset + 1;
+	}
+	return seen;
+}
+
+TEST_F(ring, full)
+{
+	int seen = 0;
+
+	vcpu_start(self->vcpu, guest_write_pages, 1024);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vcpu_run(self->vcpu));
+		EXPECT_EQ(KVM_EXIT_DIRTY_RING_FULL, self->vcpu->run->exit_reason);
+	}
+	while (self->vcpu->run->exit_reason == KVM_EXIT_DIRTY_RING_FULL) {
+		seen = collect_all(self, seen);
+		EXPECT_LT(0, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+		ASSERT_EQ(0, vcpu_run(self->vcpu));
+	}
+	EXPECT_TRUE(exit_is_io(self->vcpu, KVM_EXIT_IO_OUT, PORT_SYNC));
+	EXPECT_EQ(1024, collect_all(self, seen));
+}
+
+/* What user space writes into the ring is its own loss. */
+TEST_F(ring, scribbled_on)
+{
+	vcpu_start(self->vcpu, guest_write_pages, 10);
+	vcpu_run_until(self->vcpu, PORT_SYNC);
+	for (int i = 0; i < 10; i++) {
+		self->ring[i].slot = i % 2 ? SLOT : 0xffff0000 + i;
+		self->ring[i].offset = i < 5 ? ~0ull - i : 1020 + i;
+		self->ring[i].flags = ~0u;
+	}
+	EXPECT_EQ(10, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+	for (int i = 0; i < RING_ENTRIES; i++)
+		self->ring[i].flags = KVM_DIRTY_GFN_F_RESET;
+	/* Stock KVM believes it, and then finds its ring full. */
+	EXPECT_LE(0, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+	EXPECT_EQ(0, vcpu_run(self->vcpu));
 }
 
 TEST_HARNESS_MAIN

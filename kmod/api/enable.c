@@ -13,6 +13,7 @@
 #include "../core/vcpu.h"
 #include "../core/vm.h"
 #include "../host/host.h"
+#include "../mem/slots.h"
 #include "api.h"
 
 struct enable_row {
@@ -66,6 +67,8 @@ static int set_manual_dirty_log(struct vm *vm, u64 arg)
 }
 
 static const struct enable_row rows[] = {
+	{ KVM_CAP_DIRTY_LOG_RING, ~0ULL, dirty_ring_set_size },
+	{ KVM_CAP_DIRTY_LOG_RING_ACQ_REL, ~0ULL, dirty_ring_set_size },
 	{ KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, DIRTY_LOG_OPTIONS, set_manual_dirty_log },
 	{ KVM_CAP_DISABLE_QUIRKS, ~0ULL, set_quirks },
 	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS_KNOWN, set_quirks },

@@ -294,7 +294,7 @@ static struct page *vcpu_mmap_page(struct vcpu *v, unsigned long pgoff)
 	case KVM_COALESCED_MMIO_PAGE_OFFSET:
 		return coalesced_page(v->vm);
 	}
-	return NULL;
+	return dirty_ring_holds(v, pgoff) ? dirty_ring_page(v, pgoff) : NULL;
 }
 
 static vm_fault_t vcpu_mmap_fault(struct vm_fault *vmf)
@@ -315,6 +315,13 @@ static const struct vm_operations_struct vcpu_mmap_ops = {
 
 static int vcpu_fd_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	const struct vcpu *v = file->private_data;
+	unsigned long last = vma->vm_pgoff + vma_pages(vma) - 1;
+
+	/* A ring of one's own would tell nobody what was read. */
+	if ((dirty_ring_holds(v, vma->vm_pgoff) || dirty_ring_holds(v, last)) &&
+	    (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_SHARED)))
+		return -EINVAL;
 	vma->vm_ops = &vcpu_mmap_ops;
 	return 0;
 }

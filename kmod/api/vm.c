@@ -227,6 +227,11 @@ static long vm_set_clock(void *object, void *arg, unsigned long raw)
 	return clock_set(object, arg);
 }
 
+static long vm_reset_dirty_rings(void *object, void *arg, unsigned long raw)
+{
+	return dirty_ring_reset_all(object);
+}
+
 static long vm_register_coalesced(void *object, void *arg, unsigned long raw)
 {
 	return coalesced_register(object, arg);
@@ -246,6 +251,7 @@ static const struct ioctl_row vm_rows[] = {
 		    0, vm_set_memory),
 	IOCTL_READS(KVM_GET_DIRTY_LOG, struct kvm_dirty_log, 0, vm_get_dirty_log),
 	IOCTL_READS(KVM_CLEAR_DIRTY_LOG, struct kvm_clear_dirty_log, 0, vm_clear_dirty_log),
+	IOCTL_PLAIN(KVM_RESET_DIRTY_RINGS, 0, vm_reset_dirty_rings),
 	IOCTL_PLAIN(KVM_CREATE_VCPU, 0, vm_create_vcpu),
 	IOCTL_PLAIN(KVM_SET_TSS_ADDR, 0, vm_set_tss),
 	IOCTL_READS(KVM_SET_IDENTITY_MAP_ADDR, u64, 0, vm_set_identity_map),

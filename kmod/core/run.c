@@ -57,6 +57,12 @@ static int serve_requests(struct vcpu *v)
 		if (READ_ONCE(v->mailbox.init) || READ_ONCE(v->mailbox.sipi))
 			vcpu_accept_init_sipi(v);
 	}
+	/* Asked again and again, until there is room. */
+	if (take_request(v, REQ_RING_FULL) && dirty_ring_full(v)) {
+		vcpu_request(v, REQ_RING_FULL);
+		to_user(v, KVM_EXIT_DIRTY_RING_FULL);
+		return SERVED_EXIT;
+	}
 	if (take_request(v, REQ_TPR_ACCESS)) {
 		vapic_report(v);
 		return SERVED_EXIT;

@@ -20,8 +20,11 @@
 #include "../mem/access.h"
 #include "vcpu.h"
 
+DEFINE_PER_CPU(struct vcpu *, loaded_vcpu);
+
 static void load_on(struct vcpu *v, int cpu)
 {
+	__this_cpu_write(loaded_vcpu, v);
 	backend->load(v, cpu);
 	WRITE_ONCE(v->cpu, cpu);
 }
@@ -44,6 +47,7 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 	struct vcpu *v = container_of(pn, struct vcpu, preempt);
 
 	backend->put(v);
+	__this_cpu_write(loaded_vcpu, NULL);
 	WRITE_ONCE(v->preempted, current->on_rq);
 	steal_mark_preempted(v);
 }
@@ -64,6 +68,7 @@ void vcpu_put(struct vcpu *v)
 {
 	preempt_disable();
 	backend->put(v);
+	__this_cpu_write(loaded_vcpu, NULL);
 	preempt_notifier_unregister(&v->preempt);
 	preempt_enable();
 }
@@ -171,15 +176,15 @@ static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
 
 	if (!v)
 		return NULL;
+	v->vm = vm;
 	v->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	v->pio_data = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!v->run || !v->pio_data) {
+	if (!v->run || !v->pio_data || dirty_ring_create(v)) {
 		free_page((unsigned long)v->run);
 		free_page((unsigned long)v->pio_data);
 		kvfree(v);
 		return NULL;
 	}
-	v->vm = vm;
 	v->id = id;
 	v->cpu = -1;
 	v->regs.valid = G_ALL;
@@ -194,6 +199,7 @@ static void vcpu_free_memory(struct vcpu *v)
 {
 	put_pid(rcu_dereference_protected(v->pid, true));
 	kvfree(v->cpuid);
+	dirty_ring_free(v);
 	free_page((unsigned long)v->run);
 	free_page((unsigned long)v->pio_data);
 	kvfree(v);

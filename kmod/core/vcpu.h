@@ -40,6 +40,7 @@ enum request {
 	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
 	REQ_TPR_ACCESS,		/* irq/vapic.c: leave KVM_RUN to tell of an access to the TPR */
 	REQ_DEBUG,		/* cpu/guest_debug.c: leave KVM_RUN to tell of a single step */
+	REQ_RING_FULL,		/* mem/dirty_ring.c: leave KVM_RUN until user space has made room */
 	REQ_DEAD,		/* the VM is dead: leave KVM_RUN with -EIO */
 };
 
@@ -113,6 +114,7 @@ struct vcpu {
 	} pv_eoi;
 
 	struct slot_cache slot_cache;
+	struct dirty_ring ring;
 
 	u32 mp_state;			/* KVM_MP_STATE_*; written by its own thread only */
 	struct lapic *lapic;		/* constant; NULL without an in-kernel irqchip */
@@ -172,6 +174,15 @@ bool __must_check vcpu_load_pdptes(struct vcpu *v, u64 cr3);
 /* Attach this thread's CPU to the vCPU, and back: around everything that touches hardware state. */
 void vcpu_load(struct vcpu *v);
 void vcpu_put(struct vcpu *v);
+
+/* The vCPU that this thread has loaded, or NULL. */
+DECLARE_PER_CPU(struct vcpu *, loaded_vcpu);
+
+static inline struct vcpu *vcpu_loaded(void)
+{
+	/* One instruction; and the variable goes with the thread. */
+	return raw_cpu_read(loaded_vcpu);
+}
 
 /* Between vcpu_load() and vcpu_put(). Afterwards the groups are valid in v->regs. */
 static inline struct regs *regs_get(struct vcpu *v, u32 groups)

@@ -3,8 +3,8 @@
  * dirty.c - dirty logging: which pages of a slot were written since user space asked.
  *
  * Called by the VM's ioctls (vm->mutex held) and by all that writes guest memory
- * (vm->srcu held). A slot is logged while it has a bitmap, which tdp.lock and SRCU
- * protect. Rules are those of Linux's Documentation/virt/kvm/api.rst.
+ * (vm->srcu held). A logged slot has a bitmap, which tdp.lock and SRCU protect, or the
+ * VM's vCPUs have rings instead (dirty_ring.c). Rules are those of Linux's Documentation/virt/kvm/api.rst.
  *
  * The guest's writes are seen by write protection: a fault marks the page and makes it
  * writable, both under tdp.lock. A bit that is reported is cleared and its page
@@ -18,26 +18,36 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "../core/vcpu.h"
 #include "../core/vm.h"
 #include "slots.h"
 
 #define CHUNK_WORDS	512	/* of the bitmap are done between two locks */
 
 /* All set, if user space wants it so: it takes all pages as dirty at first anyway. */
-unsigned long *dirty_bitmap_alloc(struct vm *vm, u64 npages)
+static int log_alloc(struct vm *vm, u64 npages, unsigned long **bitmap)
 {
-	unsigned long *bitmap = kvcalloc(BITS_TO_LONGS(npages), sizeof(long), GFP_KERNEL_ACCOUNT);
-
-	if (bitmap && (vm->opt.manual_dirty_log & KVM_DIRTY_LOG_INITIALLY_SET))
-		bitmap_set(bitmap, 0, npages);
-	return bitmap;
+	*bitmap = NULL;
+	if (vm->dirty_ring_entries)
+		return 0;
+	*bitmap = kvcalloc(BITS_TO_LONGS(npages), sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (*bitmap && (vm->opt.manual_dirty_log & KVM_DIRTY_LOG_INITIALLY_SET))
+		bitmap_set(*bitmap, 0, npages);
+	return *bitmap ? 0 : -ENOMEM;
 }
 
-static void set_bitmap(struct vm *vm, struct memslot *slot, unsigned long *bitmap)
+static void set_log(struct vm *vm, struct memslot *slot, bool logged, unsigned long *bitmap)
 {
 	write_lock(&vm->tdp.lock);
+	WRITE_ONCE(slot->logged, logged);
 	WRITE_ONCE(slot->dirty_bitmap, bitmap);
 	write_unlock(&vm->tdp.lock);
+}
+
+int slot_init_log(struct vm *vm, struct memslot *slot)
+{
+	slot->logged = true;
+	return log_alloc(vm, slot->npages, &slot->dirty_bitmap);
 }
 
 /* After this, faults map the slot's pages small and protected; then those that are mapped
@@ -45,11 +55,11 @@ static void set_bitmap(struct vm *vm, struct memslot *slot, unsigned long *bitma
  */
 int slot_start_log(struct vm *vm, struct memslot *slot)
 {
-	unsigned long *bitmap = dirty_bitmap_alloc(vm, slot->npages);
+	unsigned long *bitmap;
 
-	if (!bitmap)
+	if (log_alloc(vm, slot->npages, &bitmap))
 		return -ENOMEM;
-	set_bitmap(vm, slot, bitmap);
+	set_log(vm, slot, true, bitmap);
 	tdp_write_protect(vm, slot->base_gfn, slot->base_gfn + slot->npages);
 	synchronize_srcu_expedited(&vm->srcu);
 	return 0;
@@ -60,7 +70,7 @@ void slot_stop_log(struct vm *vm, struct memslot *slot)
 {
 	unsigned long *bitmap = slot->dirty_bitmap;
 
-	set_bitmap(vm, slot, NULL);
+	set_log(vm, slot, false, NULL);
 	tdp_zap(vm, slot->base_gfn, slot->base_gfn + slot->npages);
 	synchronize_srcu_expedited(&vm->srcu);
 	kvfree(bitmap);
@@ -69,10 +79,16 @@ void slot_stop_log(struct vm *vm, struct memslot *slot)
 void slot_mark_dirty(struct memslot *slot, u64 gfn)
 {
 	unsigned long *bitmap = READ_ONCE(slot->dirty_bitmap);
+	struct vcpu *v;
 
 	/* Even if it is set: the operation is the barrier after the write. */
-	if (bitmap)
+	if (bitmap) {
 		set_bit(gfn - slot->base_gfn, bitmap);
+	} else if (READ_ONCE(slot->logged)) {
+		v = vcpu_loaded();
+		if (!WARN_ON_ONCE(!v))
+			dirty_ring_push(v, slot, gfn);
+	}
 }
 
 /* Copy words [first, first + n) of the bitmap to user space. */
@@ -164,6 +180,8 @@ int slots_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
 	unsigned long *buf;
 	int ret;
 
+	if (vm->dirty_ring_entries)
+		return -ENXIO;
 	if (log->slot >= SLOTS_MAX || log->first_page % BITS_PER_LONG)
 		return -EINVAL;
 	buf = kmalloc_array(CHUNK_WORDS, sizeof(*buf), GFP_KERNEL);
@@ -182,6 +200,8 @@ int slots_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 	unsigned long *buf;
 	int ret = -ENOENT;
 
+	if (vm->dirty_ring_entries)
+		return -ENXIO;
 	if (log->slot >= SLOTS_MAX)
 		return -EINVAL;
 	buf = kmalloc_array(CHUNK_WORDS, sizeof(*buf), GFP_KERNEL);

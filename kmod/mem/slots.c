@@ -120,12 +120,9 @@ static struct memslot *slot_alloc(struct vm *vm, const struct kvm_userspace_memo
 	slot->id = r->slot;
 	slot->hva_node.start = slot->hva;
 	slot->hva_node.last = slot_hva_end(slot) - 1;
-	if (r->flags & KVM_MEM_LOG_DIRTY_PAGES) {
-		slot->dirty_bitmap = dirty_bitmap_alloc(vm, slot->npages);
-		if (!slot->dirty_bitmap) {
-			kfree(slot);
-			return NULL;
-		}
+	if (r->flags & KVM_MEM_LOG_DIRTY_PAGES && slot_init_log(vm, slot)) {
+		kfree(slot);
+		return NULL;
 	}
 	return slot;
 }
@@ -220,9 +217,9 @@ static int slot_set_flags(struct vm *vm, struct memslot *slot, u32 flags)
 {
 	bool log = flags & KVM_MEM_LOG_DIRTY_PAGES;
 
-	if (log && !slot->dirty_bitmap)
+	if (log && !slot->logged)
 		return slot_start_log(vm, slot);
-	if (!log && slot->dirty_bitmap)
+	if (!log && slot->logged)
 		slot_stop_log(vm, slot);
 	return 0;
 }

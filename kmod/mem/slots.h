@@ -28,7 +28,8 @@ struct memslot {
 	unsigned long hva;
 	u32 flags;			/* KVM_MEM_READONLY or 0 */
 	u16 id;
-	unsigned long *dirty_bitmap;	/* one bit a page; NULL: not logged; tdp.lock, srcu */
+	bool logged;			/* writes are told to user space; tdp.lock, srcu */
+	unsigned long *dirty_bitmap;	/* one bit a page, unless vCPUs have rings; as logged */
 };
 
 struct slots {
@@ -107,11 +108,36 @@ static inline struct memslot *slot_of_node(struct interval_tree_node *node)
 	return container_of(node, struct memslot, hva_node);
 }
 
-/* Note that a frame was written (any context that holds srcu). After the write. */
+/*
+ * Note that a frame was written, after the write; srcu held. In a VM with rings by a
+ * thread that has a vCPU loaded.
+ */
 void slot_mark_dirty(struct memslot *slot, u64 gfn);
 
+/* mem/dirty_ring.c. A vCPU's ring; its thread writes, user space reads. */
+struct dirty_ring {
+	struct kvm_dirty_gfn *entry;	/* shared with user space: hostile; NULL: none */
+	u32 written;			/* entries so far, modulo 2^32; its own thread */
+	u32 reset;			/* of these, taken back; vm->mutex */
+};
+
+#define DIRTY_RING_MAX_BYTES	(65536 * sizeof(struct kvm_dirty_gfn))
+
+/* KVM_ENABLE_CAP: vm->mutex held; -EINVAL, -E2BIG. */
+int dirty_ring_set_size(struct vm *vm, u64 bytes);
+int dirty_ring_create(struct vcpu *v);	/* 0 or -ENOMEM */
+void dirty_ring_free(struct vcpu *v);
+/* Is it the offset of one of the ring's pages in the vCPU's file; and then, which page? */
+bool dirty_ring_holds(const struct vcpu *v, unsigned long pgoff);
+struct page *dirty_ring_page(const struct vcpu *v, unsigned long pgoff);
+/* Its own thread: no room for what one more stay in the guest may write? */
+bool dirty_ring_full(const struct vcpu *v);
+void dirty_ring_push(struct vcpu *v, const struct memslot *slot, u64 gfn);
+/* KVM_RESET_DIRTY_RINGS; takes vm->mutex. How many entries were taken back, or -EINVAL. */
+int dirty_ring_reset_all(struct vm *vm);
+
 /* mem/dirty.c, for slots.c: vm->mutex held. */
-unsigned long *dirty_bitmap_alloc(struct vm *vm, u64 npages);
+int slot_init_log(struct vm *vm, struct memslot *slot);		/* 0 or -ENOMEM */
 int slot_start_log(struct vm *vm, struct memslot *slot);	/* 0 or -ENOMEM */
 void slot_stop_log(struct vm *vm, struct memslot *slot);
 

@@ -344,7 +344,7 @@ static int want_level(struct tdp *tdp, const struct want *w)
 {
 	int level = min(w->host.level, tdp->format->max_leaf);
 
-	if (level == 1 || w->slot->dirty_bitmap)
+	if (level == 1 || w->slot->logged)
 		return 1;
 	while (level > 1 && !slot_holds(w->slot, w->gfn, level))
 		level--;
@@ -449,7 +449,7 @@ static enum install install(struct tdp *tdp, struct want *w)
 	r = descend(tdp, w, level, &entry);
 	if (r != INSTALLED)
 		return r;
-	if (w->slot->dirty_bitmap) {
+	if (w->slot->logged) {
 		/* Marked, then writable: the log is never behind what the guest can write. */
 		writable &= w->write;
 		if (writable)
