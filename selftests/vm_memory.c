@@ -4,6 +4,7 @@
  * guest then sees: memory, moved memory, read-only memory, holes.
  */
 #define _GNU_SOURCE
+#include <linux/mman.h>
 #include <sys/mman.h>
 #include "kselftest_harness.h"
 #include "guest.h"
@@ -330,6 +331,19 @@ TEST_F(guest, jump_into_a_hole)
 	EXPECT_EQ(0, vcpu_run_done(self->vcpu));
 }
 
+/* How many pages of a size ("4k") are mapped. */
+static uint64_t mapped(struct vm *vm, const char *size)
+{
+	int fd = kvm_ioctl(vm->fd, KVM_GET_STATS_FD, 0);
+	static struct stats s;
+	char name[16];
+
+	snprintf(name, sizeof(name), "pages_%s", size);
+	need(stats_read(fd, &s), "statistics");
+	close(fd);
+	return stat_value(&s, name);
+}
+
 TEST_F(guest, huge_host_pages)
 {
 	uint8_t *p = mmap(NULL, 8 * MiB, PROT_READ | PROT_WRITE,
@@ -342,6 +356,7 @@ TEST_F(guest, huge_host_pages)
 	for (uint64_t i = 0; i < 4 * MiB; i += 333 * KiB & -4) {
 		EXPECT_EQ(0x77777777, peek(self->vcpu, GPA_NOWHERE + i));
 	}
+	EXPECT_LE(2, mapped(self->vm, "2m"));
 	vcpu_start(self->vcpu, guest_poke, GPA_NOWHERE + 2 * MiB + 0x123450);
 	vcpu_run_done(self->vcpu);
 	EXPECT_EQ(0x600dda7a, *(uint32_t *)(hva + 2 * MiB + 0x123450));
@@ -349,6 +364,34 @@ TEST_F(guest, huge_host_pages)
 	ASSERT_EQ(0, vm_slot(self->vm, 3, 0, GPA_NOWHERE + 32 * MiB + PAGE, 3 * MiB, hva));
 	*(uint32_t *)(hva + 2 * MiB) = 0x99;
 	EXPECT_EQ(0x99, peek(self->vcpu, GPA_NOWHERE + 34 * MiB + PAGE));
+}
+
+/* Mapped whole, piece by piece while it is logged, and whole again. */
+TEST_F(guest, gigabyte_host_pages)
+{
+	const uint64_t size = 1ul << 30, at = GPA_NOWHERE + 0x12345670;
+	uint8_t *hva;
+
+	hva = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | 30 << MAP_HUGE_SHIFT, -1, 0);
+	if (hva == MAP_FAILED)
+		SKIP(return, "gigabyte_host_pages: this host has none to spare");
+	*(uint32_t *)(hva + 0x12345670) = 0x77;
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, size, hva));
+	EXPECT_EQ(0x77, peek(self->vcpu, at));
+	if (!mapped(self->vm, "1g"))
+		SKIP(return, "gigabyte_host_pages: this CPU's nested paging has none");
+	EXPECT_EQ(1, mapped(self->vm, "1g"));
+	ASSERT_EQ(0, vm_slot(self->vm, 2, KVM_MEM_LOG_DIRTY_PAGES, GPA_NOWHERE, size, hva));
+	vcpu_start(self->vcpu, guest_poke, at);
+	vcpu_run_done(self->vcpu);
+	EXPECT_EQ(0x600dda7a, *(uint32_t *)(hva + 0x12345670));
+	EXPECT_EQ(0, mapped(self->vm, "1g"));
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, size, hva));
+	EXPECT_EQ(0x600dda7a, peek(self->vcpu, at));
+	EXPECT_EQ(1, mapped(self->vm, "1g"));
+	munmap(hva, size);
+	EXPECT_EQ(0, mapped(self->vm, "1g"));
 }
 
 TEST_HARNESS_MAIN

@@ -11,7 +11,6 @@
 #include <linux/fs.h>
 #include <linux/kvm.h>
 #include <linux/module.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "../core/vcpu.h"
@@ -78,7 +77,7 @@ static ssize_t stats_vcpu_read(struct file *file, char __user *to, size_t n, lof
 
 	if (!f)
 		return -ENOMEM;
-	snprintf(f->name, NAME_SIZE, "kvm-%d/vcpu-%u", task_pid_nr(current), v->id);
+	snprintf(f->name, NAME_SIZE, "kvm-%d/vcpu-%u", v->vm->maker, v->id);
 	stats_set(f, VCPU_ENTRIES, COUNT, READ_ONCE(v->stat.entries), "exits", "");
 	stats_set(f, VCPU_HALTS, COUNT, READ_ONCE(v->stat.halts), "halt_exits", "");
 	stats_set(f, VCPU_USER_EXITS, COUNT, READ_ONCE(v->stat.user_exits), "user_exits", "");
@@ -88,7 +87,10 @@ static ssize_t stats_vcpu_read(struct file *file, char __user *to, size_t n, lof
 	return stats_copy(f, to, n, pos);
 }
 
-enum { VM_VCPUS, VM_EXITS, VM_VALUES };
+/* What struct tdp counts, by level. */
+static const char *const pages_name[] = { "tables", "4k", "2m", "1g" };
+
+enum { VM_VCPUS, VM_EXITS, VM_PAGES, VM_VALUES = VM_PAGES + ARRAY_SIZE(pages_name) };
 
 static ssize_t stats_vm_read(struct file *file, char __user *to, size_t n, loff_t *pos)
 {
@@ -96,15 +98,19 @@ static ssize_t stats_vm_read(struct file *file, char __user *to, size_t n, loff_
 	struct vm *vm = file->private_data;
 	unsigned long id;
 	struct vcpu *v;
+	unsigned int i;
 	u64 exits = 0;
 
 	if (!f)
 		return -ENOMEM;
-	snprintf(f->name, NAME_SIZE, "kvm-%d", task_pid_nr(current));
+	snprintf(f->name, NAME_SIZE, "kvm-%d", vm->maker);
 	vm_for_each_vcpu(vm, id, v)
 		exits += READ_ONCE(v->stat.entries);
 	stats_set(f, VM_VCPUS, LEVEL, READ_ONCE(vm->nr_vcpus), "vcpus", "");
 	stats_set(f, VM_EXITS, COUNT, exits, "exits", "");
+	for (i = 0; i < ARRAY_SIZE(pages_name); i++)
+		stats_set(f, VM_PAGES + i, LEVEL, atomic_long_read(&vm->tdp.pages[i]), "pages_",
+			  pages_name[i]);
 	return stats_copy(f, to, n, pos);
 }
 

@@ -39,6 +39,7 @@ static struct vm *vm_alloc(void)
 	clock_init(vm);
 	mmgrab(current->mm);
 	vm->mm = current->mm;
+	vm->maker = task_pid_nr(current);
 	return vm;
 }
 

@@ -47,6 +47,7 @@ struct vm_options {
 
 struct vm {
 	struct mm_struct *mm;		/* its creator's; constant, counted */
+	pid_t maker;			/* its creator, for the name of statistics; constant */
 	refcount_t users;		/* one a file descriptor that needs it */
 	struct list_head all;		/* all VMs; core/vm.c */
 	bool dead;			/* the machine goes down: only close is left */
