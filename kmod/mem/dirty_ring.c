@@ -119,6 +119,7 @@ static int ring_reset(struct vm *vm, struct vcpu *v, struct batch *b)
 	for (; r->reset != READ_ONCE(r->written); n++) {
 		struct kvm_dirty_gfn *e = &r->entry[r->reset & (vm->dirty_ring_entries - 1)];
 
+		/* Pairs with the release of user space: it has read the entry. */
 		if (!(smp_load_acquire(&e->flags) & KVM_DIRTY_GFN_F_RESET))
 			break;
 		batch_add(vm, b, READ_ONCE(e->slot), READ_ONCE(e->offset));
