@@ -29,7 +29,7 @@ selftests     := $(patsubst %.c,build/bin/%,$(wildcard selftests/*.c))
 programs      := $(if $(vmm_objects),build/bin/vitro-vmm) \
 		 $(if $(bench_objects),build/bin/vitro-bench)
 
-.PHONY: all module module-debug module-sparse programs run test bench conformance lint gdb clean help FORCE
+.PHONY: all module module-debug module-sparse programs run test bench check-insn conformance lint gdb clean help FORCE
 
 all: module programs	## vitro.ko and all programs
 
@@ -104,6 +104,9 @@ test: module programs			## every suite; ends with "N passed, N failed"
 
 bench: module build/bin/vitro-bench build/bin/vitro-vmm	## costs beside stock kvm's
 	@tools/bench/run
+
+check-insn: module	## decoder and emulator beside disassemblers and CPUs
+	@$(MAKE) -s -C tools/check-insn
 
 conformance: module	## the kernel's own KVM selftests, on stock kvm and on vitro
 	@tools/conformance/run

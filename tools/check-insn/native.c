@@ -30,7 +30,7 @@ static bool has_ldt;
 static struct {
 	bool running;
 	enum insn_mode mode;
-	struct native_state *state;
+	struct state *state;
 	struct native_result *result;
 	gregset_t host_regs;
 	u8 host_fpu[4096];
@@ -60,7 +60,7 @@ static u8 *vec_at(u8 *fpu, unsigned int n, unsigned int part)
 }
 
 /* In or out of the signal frame's XSAVE area. */
-static void copy_fpu(u8 *fpu, struct native_state *s, bool in)
+static void copy_fpu(u8 *fpu, struct state *s, bool in)
 {
 	unsigned int n, part, regs = vec_bytes == 64 ? 32 : 16;
 	u8 *at;
@@ -144,7 +144,7 @@ static void handler(int sig, siginfo_t *info, void *uc)
 		signal(sig, SIG_DFL);	/* a fault of our own */
 }
 
-void native_step(enum insn_mode mode, struct native_state *s, struct native_result *res)
+void native_step(enum insn_mode mode, struct state *s, struct native_result *res)
 {
 	step.mode = mode;
 	step.state = s;
@@ -249,6 +249,7 @@ void native_describe(enum insn_mode mode, struct regs *r)
 {
 	u16 data = has_ldt ? SEL_DATA : 0, cs = 0x33, ss = 0x2b;
 
+	r->rip = CODE;
 	r->cr0 = 0x80010011;
 	r->cr4 = 0x40668;
 	r->efer = 0x500;

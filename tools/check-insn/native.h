@@ -9,22 +9,9 @@
 #ifndef VITRO_CHECK_INSN_NATIVE_H
 #define VITRO_CHECK_INSN_NATIVE_H
 
-#include "../../kmod/insn/insn.h"
+#include "test.h"
 
-/* Linear addresses the instruction may use. */
-#define SCRATCH		0x10000000ULL
-#define SCRATCH_PAGES	5
-#define SCRATCH_SIZE	(SCRATCH_PAGES * 4096)
-#define PAGE_ABSENT	2	/* this page of it is not there */
-#define PAGE_READONLY	4	/* this one only readable */
 #define CODE		0x20000000ULL
-
-struct native_state {
-	u64 gpr[NR_GPRS];
-	u64 rip, rflags;
-	u8 vec[32][64];
-	u8 mmx[8][8];
-};
 
 struct native_result {
 	int trap;		/* 1: the instruction is done; else what it faulted with */
@@ -41,6 +28,6 @@ bool native_has_mode(enum insn_mode mode);
 /* Selectors, bases, limits and control registers as the instruction sees them. */
 void native_describe(enum insn_mode mode, struct regs *r);
 
-void native_step(enum insn_mode mode, struct native_state *s, struct native_result *res);
+void native_step(enum insn_mode mode, struct state *s, struct native_result *res);
 
 #endif

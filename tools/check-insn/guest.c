@@ -1,0 +1,654 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * guest.c - the emulator against the CPU, inside a guest.
+ *
+ * The same random instruction runs on three vCPUs of one VM. Its memory is RAM for the
+ * first, where the CPU executes it; nothing for the second, and read-only for the third,
+ * where the hypervisor must emulate it and this program plays the memory. Registers, flags,
+ * vector registers, memory and faults must be the same, and the same as in the sandbox.
+ * In real, 16-, 32- and 64-bit mode; protected modes at CPL 3, for there a fault has a
+ * stack of its own. REP forms run to their end.
+ *
+ * Usage: guest [instructions per mode] [seed]
+ */
+#include <cpuid.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "../../kmod/insn/flags.h"
+#include "../../kmod/insn/optable.h"
+#include "../../selftests/lib/vm.h"
+#include "test.h"
+
+#define CODE		0x20000000ULL	/* linear, in modes with paging */
+#define LANDING		0x800		/* from there: where branches go */
+#define PORT_FAULT	0xf5
+
+/* Guest-physical. */
+#define GPA_RAM		0xe0000
+#define GPA_READONLY	GPA_NOWHERE
+#define GPA_IDT32	GPA_FREE
+#define GPA_IDT64	(GPA_FREE + 0x1000)
+#define GPA_STUBS	(GPA_FREE + 0x2000)	/* a vector's handler: OUT, in 8 bytes */
+#define GPA_ROOTS	(GPA_FREE + 0x4000)	/* page tables: ROOT_SIZE for each side */
+#define ROOT_SIZE	0x6000
+
+#define SEL_KERNEL32	0x18
+#define SEL_KERNEL64	0x08
+#define SEL_KERNEL_DATA	0x10
+#define SEL_USER32	0x23
+#define SEL_USER_DATA	0x2b
+#define SEL_USER64	0x33
+
+enum { NATIVE, DEVICE, READONLY, NR_SIDES };
+
+static const char * const side_name[] = { "CPU", "device", "read-only" };
+
+static struct side {
+	struct vcpu *vcpu;
+	u64 gpa;			/* of its scratch */
+	u8 *mem;			/* its contents */
+	struct kvm_sregs sregs;		/* what it starts a test with */
+	unsigned long exits;		/* accesses that came here */
+} sides[NR_SIDES];
+
+static struct vm *vm;
+static unsigned int ymm_offset;
+static bool has_avx;
+static struct {
+	unsigned long ran, emulated, faults, deviant;
+} count;
+static unsigned long per_opcode[4][256];
+
+/* ---- the machine ---- */
+
+static u64 *gpa_u64(u64 gpa)
+{
+	return (u64 *)(vm->mem + gpa);
+}
+
+#define PTE_P	1
+#define PTE_W	2
+#define PTE_U	4
+
+/* Copies of the library's tables whose first gigabyte has the scratch and the code. */
+static u64 make_tables(unsigned int n, u64 scratch)
+{
+	u64 root = GPA_ROOTS + n * ROOT_SIZE, pdpt = root + 0x1000, pae = root + 0x2000;
+	u64 pd = root + 0x3000, pt = root + 0x4000, pt_code = root + 0x5000;
+	u64 *old_pml4 = gpa_u64(GPA_TABLES);
+	u64 *old_pdpt = gpa_u64(old_pml4[0] & ~0xfffULL);
+	unsigned int i;
+
+	memcpy(gpa_u64(pdpt), old_pdpt, 4096);
+	memcpy(gpa_u64(pd), gpa_u64(old_pdpt[0] & ~0xfffULL), 4096);
+	*gpa_u64(root) = pdpt | PTE_P | PTE_W | PTE_U;
+	*gpa_u64(pdpt) = pd | PTE_P | PTE_W | PTE_U;
+	for (i = 0; i < 4; i++)
+		gpa_u64(pae)[i] = (gpa_u64(pdpt)[i] & ~0xfffULL) | PTE_P;
+	gpa_u64(pd)[SCRATCH >> 21] = pt | PTE_P | PTE_W | PTE_U;
+	gpa_u64(pd)[CODE >> 21] = pt_code | PTE_P | PTE_W | PTE_U;
+	for (i = 0; i < SCRATCH_PAGES; i++)
+		gpa_u64(pt)[i] = (scratch + 4096 * i) | PTE_U | (i == PAGE_ABSENT ? 0 : PTE_P) |
+				 (i == PAGE_READONLY ? 0 : PTE_W);
+	*gpa_u64(pt_code) = GPA_CODE | PTE_P | PTE_W | PTE_U;
+	return root;
+}
+
+/* OUT to a port that says: done, or a fault. */
+static void put_out(u64 gpa, u8 port)
+{
+	vm->mem[gpa] = 0xe6;
+	vm->mem[gpa + 1] = port;
+}
+
+static void make_handlers(void)
+{
+	unsigned int v;
+
+	for (v = 0; v < 256; v++) {
+		u64 to = GPA_STUBS + 8 * v;
+
+		put_out(to, PORT_FAULT);
+		/* in real mode at 0, a far pointer */
+		((u32 *)vm->mem)[v] = (GPA_STUBS >> 4) << 16 | 8 * v;
+		gpa_u64(GPA_IDT32)[v] = (to & 0xffff) | SEL_KERNEL32 << 16 | 0x8eULL << 40 |
+					(to >> 16) << 48;
+		gpa_u64(GPA_IDT64)[2 * v] = (to & 0xffff) | SEL_KERNEL64 << 16 | 0x8eULL << 40 |
+					    (to >> 16) << 48;
+	}
+	put_out(GPA_CODE + LANDING, PORT_DONE);
+	put_out(LANDING, PORT_DONE);	/* branches with a 16-bit target */
+}
+
+static void allow_avx(struct vcpu *vcpu)
+{
+	struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs[0] = { .value = 7 } };
+
+	if (has_avx)
+		need_ioctl(vcpu->fd, KVM_SET_XCRS, &xcrs);
+}
+
+static void new_machine(void)
+{
+	static const u64 gpas[] = { GPA_RAM, GPA_HOLE, GPA_READONLY };
+	unsigned int i, a, b, c, d;
+
+	__cpuid_count(0xd, 2, a, ymm_offset, c, d);
+	__cpuid(1, a, b, c, d);
+	has_avx = (c & bit_AVX) && (c & bit_OSXSAVE);
+	vm = vm_new(0);
+	make_handlers();
+	for (i = 0; i < NR_SIDES; i++) {
+		sides[i].gpa = gpas[i];
+		sides[i].mem = i == NATIVE ? vm->mem + GPA_RAM :
+			mmap(NULL, SCRATCH_SIZE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		sides[i].vcpu = vcpu_new(vm, i);
+		allow_avx(sides[i].vcpu);
+		make_tables(i, gpas[i]);
+	}
+	need(!vm_slot(vm, 2, KVM_MEM_READONLY, GPA_READONLY, SCRATCH_SIZE, sides[READONLY].mem),
+	     "no read-only memory: %m");
+}
+
+/* Segments as the tests are made for; a side differs from it in real mode's bases alone. */
+static void describe(enum insn_mode mode, struct regs *r)
+{
+	u16 data = SEG_P | SEG_S | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED;
+	u16 code = data | SEG_TYPE_CODE;
+	bool real = mode == INSN_REAL16;
+	unsigned int i;
+
+	r->rip = real ? 0 : CODE;
+	r->rflags = real ? 0 : FL_IOPL;
+	r->cr0 = real ? 0x10 : 0x80010033;
+	r->cr4 = 0x620 | (has_avx ? 1 << 18 : 0);
+	r->efer = mode == INSN_LONG64 ? 0x500 : 0;
+	for (i = SEG_ES; i <= SEG_GS; i++)
+		r->seg[i] = (struct seg){
+			.sel = real ? SCRATCH >> 4 & 0xffff : SEL_USER_DATA,
+			.base = mode == INSN_LONG64 ? 0 : SCRATCH,
+			.limit = real ? 0xffff : 0xffffffff,
+			.attr = data | (real ? 0 : SEG_DPL | SEG_DB | SEG_G),
+		};
+	r->seg[SEG_CS] = (struct seg){
+		.sel = real ? GPA_CODE >> 4 : mode == INSN_LONG64 ? SEL_USER64 : SEL_USER32,
+		.base = real ? GPA_CODE : 0,
+		.limit = real ? 0xffff : 0xffffffff,
+		.attr = code | (real ? 0 : SEG_DPL | SEG_G),
+	};
+	if (mode == INSN_LONG64)
+		r->seg[SEG_CS].attr |= SEG_L;
+	else if (mode == INSN_PROT32)
+		r->seg[SEG_CS].attr |= SEG_DB;
+}
+
+static struct kvm_segment segment(const struct seg *s)
+{
+	return (struct kvm_segment){
+		.base = s->base, .limit = s->limit, .selector = s->sel,
+		.type = s->attr & SEG_TYPE, .s = 1, .present = 1,
+		.dpl = (s->attr & SEG_DPL) >> SEG_DPL_SHIFT, .l = !!(s->attr & SEG_L),
+		.db = !!(s->attr & SEG_DB), .g = !!(s->attr & SEG_G),
+	};
+}
+
+/* The stack for faults, in the TSS of vCPU @n. */
+static void set_fault_stack(unsigned int n, enum insn_mode mode)
+{
+	u32 *tss = (u32 *)(vm->mem + GPA_TSS + 0x80 * n);
+
+	tss[1] = GPA_STACKS - STACK_SIZE * n;
+	tss[2] = mode == INSN_LONG64 ? 0 : SEL_KERNEL_DATA;
+}
+
+static void set_mode(unsigned int n, enum insn_mode mode)
+{
+	static const enum mode modes[] = {
+		[INSN_REAL16] = REAL, [INSN_PROT16] = PAE, [INSN_PROT32] = PAE,
+		[INSN_LONG64] = LONG,
+	};
+	struct side *side = &sides[n];
+	struct kvm_sregs *s = &side->sregs;
+	struct regs r = { 0 };
+
+	describe(mode, &r);
+	set_fault_stack(n, mode);
+	vcpu_set_mode(side->vcpu, modes[mode], 0, 0);
+	get_sregs(side->vcpu, s);
+	if (mode == INSN_REAL16)
+		for (unsigned int i = SEG_ES; i <= SEG_GS; i++)
+			if (i != SEG_CS)
+				r.seg[i].base = side->gpa;
+	s->cs = segment(&r.seg[SEG_CS]);
+	s->ss = segment(&r.seg[SEG_SS]);
+	s->ds = segment(&r.seg[SEG_DS]);
+	s->es = segment(&r.seg[SEG_ES]);
+	s->fs = segment(&r.seg[SEG_FS]);
+	s->gs = segment(&r.seg[SEG_GS]);
+	s->cr4 = r.cr4;
+	/* VMX wants the TSS busy; SVM does not care, and some CPUs of its kind must not see it. */
+	if (cpu_vendor_is_amd())
+		s->tr.type = 9;
+	if (mode != INSN_REAL16) {
+		s->cr3 = GPA_ROOTS + n * ROOT_SIZE + (mode == INSN_LONG64 ? 0 : 0x2000);
+		s->idt.base = mode == INSN_LONG64 ? GPA_IDT64 : GPA_IDT32;
+		s->idt.limit = 0xfff;
+	}
+	set_sregs(side->vcpu, s);
+}
+
+/* ---- one test on one side ---- */
+
+static struct kvm_xsave xsave;
+
+static void copy_vectors(struct state *s, bool in)
+{
+	u8 *area = (u8 *)xsave.region, *at;
+	unsigned int n, part;
+
+	for (n = 0; n < 16; n++) {
+		for (part = 0; part < place.vec_bytes / 16; part++) {
+			at = area + (part ? ymm_offset : 160) + 16 * n;
+			memcpy(in ? at : s->vec[n] + 16 * part,
+			       in ? s->vec[n] + 16 * part : at, 16);
+		}
+	}
+	for (n = 0; n < 8; n++) {
+		at = area + 32 + 16 * n;
+		memcpy(in ? at : s->mmx[n], in ? s->mmx[n] : at, 8);
+	}
+}
+
+static void set_vectors(struct vcpu *vcpu, struct state *s)
+{
+	memset(&xsave, 0, sizeof(xsave));
+	xsave.region[0] = 0x37f;
+	xsave.region[24 / 4] = 0x1f80;
+	xsave.region[512 / 4] = has_avx ? 7 : 3;
+	copy_vectors(s, true);
+	need_ioctl(vcpu->fd, KVM_SET_XSAVE, &xsave);
+}
+
+static void get_vectors(struct vcpu *vcpu, struct state *s)
+{
+	need_ioctl(vcpu->fd, KVM_GET_XSAVE, &xsave);
+	copy_vectors(s, false);
+}
+
+static void state_to_kvm(const struct state *s, struct kvm_regs *k)
+{
+	*k = (struct kvm_regs){
+		.rax = s->gpr[R_RAX], .rcx = s->gpr[R_RCX], .rdx = s->gpr[R_RDX],
+		.rbx = s->gpr[R_RBX], .rsp = s->gpr[R_RSP], .rbp = s->gpr[R_RBP],
+		.rsi = s->gpr[R_RSI], .rdi = s->gpr[R_RDI], .rip = s->rip, .rflags = s->rflags,
+	};
+	memcpy(&k->r8, &s->gpr[R_R8], 8 * sizeof(k->r8));
+}
+
+static void state_from_kvm(struct state *s, const struct kvm_regs *k)
+{
+	const u64 low[] = { k->rax, k->rcx, k->rdx, k->rbx, k->rsp, k->rbp, k->rsi, k->rdi };
+
+	memcpy(s->gpr, low, sizeof(low));
+	memcpy(&s->gpr[R_R8], &k->r8, 8 * sizeof(k->r8));
+	s->rip = k->rip;
+	s->rflags = k->rflags;
+}
+
+static bool pushes_error(u8 vector)
+{
+	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
+}
+
+/* A fault's handler runs: the rest of the story is on its stack. */
+static void read_fault(struct side *side, const struct test *t, struct outcome *o)
+{
+	unsigned int width = t->mode == INSN_LONG64 ? 8 : 4, i = 0, n;
+	u64 frame[6] = { 0 };
+	struct kvm_sregs now;
+
+	get_sregs(side->vcpu, &now);
+	o->faulted = true;
+	o->vector = (o->s.rip - GPA_STUBS) / 8;
+	n = pushes_error(o->vector) ? 6 : 5;
+	for (i = 0; i < n; i++)
+		memcpy(&frame[i + 6 - n], vm->mem + o->s.gpr[R_RSP] + i * width, width);
+	o->error = frame[0];
+	o->s.rip = frame[1];
+	o->s.rflags = frame[3];
+	o->s.gpr[R_RSP] = frame[4];
+	o->address = o->vector == 14 ? now.cr2 : 0;
+	set_sregs(side->vcpu, &side->sregs);
+}
+
+/* The memory that is not there, or cannot be written. */
+static void answer(struct side *side, struct kvm_run *run)
+{
+	u64 at = run->mmio.phys_addr - side->gpa;
+
+	side->exits++;
+	need(at < SCRATCH_SIZE && run->mmio.len <= SCRATCH_SIZE - at, "%s",
+	     exit_text(side->vcpu));
+	if (run->mmio.is_write)
+		memcpy(side->mem + at, run->mmio.data, run->mmio.len);
+	else
+		memcpy(run->mmio.data, side->mem + at, run->mmio.len);
+}
+
+static bool run_side(struct side *side, struct test *t, struct outcome *o)
+{
+	struct vcpu *vcpu = side->vcpu;
+	struct kvm_regs regs;
+
+	memset(o, 0, sizeof(*o));
+	state_to_kvm(&t->s, &regs);
+	set_regs(vcpu, &regs);
+	if (t->insn.map != INSN_MAP_1BYTE)
+		set_vectors(vcpu, &t->s);
+	side->exits = 0;
+	do {
+		if (vcpu_run(vcpu) || (vcpu->run->exit_reason != KVM_EXIT_MMIO &&
+				       vcpu->run->exit_reason != KVM_EXIT_IO)) {
+			complain(t, "%s: %s", side_name[side - sides], exit_text(vcpu));
+			set_sregs(vcpu, &side->sregs);
+			return false;
+		}
+		if (vcpu->run->exit_reason == KVM_EXIT_MMIO)
+			answer(side, vcpu->run);
+	} while (vcpu->run->exit_reason == KVM_EXIT_MMIO);
+
+	get_regs(vcpu, &regs);
+	state_from_kvm(&o->s, &regs);
+	if (t->insn.map != INSN_MAP_1BYTE)
+		get_vectors(vcpu, &o->s);
+	vcpu_finish_io(vcpu);
+	if (exit_is_io(vcpu, KVM_EXIT_IO_OUT, PORT_FAULT))
+		read_fault(side, t, o);
+	return true;
+}
+
+/* ---- the tests ---- */
+
+/* In the sandbox, a REP form to its end. */
+static enum insn_rc run_sandbox(const struct test *t, struct outcome *o)
+{
+	struct test step = *t;
+	struct fault f = { 0 };
+	bool touched = false;
+	enum insn_rc rc;
+	struct regs r;
+
+	memset(o, 0, sizeof(*o));
+	do {
+		o->s = step.s;
+		rc = sandbox_emulate(&step, &r, &o->s, &f);
+		touched |= sandbox.touched;
+		if (rc != INSN_DONE)
+			break;
+		memcpy(o->s.gpr, r.gpr, sizeof(r.gpr));
+		o->s.rip = r.rip;
+		o->s.rflags = r.rflags;
+		step.r = r;
+		step.s = o->s;
+	} while (r.rip == t->r.rip);
+	sandbox.touched = touched;
+	if (rc == INSN_FAULT) {
+		o->s = step.s;
+		o->faulted = true;
+		o->vector = f.vector;
+		o->error = f.error;
+		o->address = f.vector == 14 ? f.address : 0;
+	}
+	return rc;
+}
+
+static bool is_one_of(const char *name, const char * const *names, unsigned int n)
+{
+	while (n--)
+		if (!strcmp(name, names[n]))
+			return true;
+	return false;
+}
+
+/* Have branches go where an OUT stands. The address is in memory, or on the stack. */
+static void aim_branch(struct test *t)
+{
+	static const char * const branches[] = { "call", "jmp", "ret" };
+	u64 to = (t->mode == INSN_REAL16 ? 0 : CODE) + LANDING, lin;
+	struct fault f;
+	unsigned int i;
+
+	if (!is_one_of(insn_name(&t->insn), branches, ARRAY_SIZE(branches)))
+		return;
+	lin = t->r.gpr[R_RSP] + (t->mode == INSN_LONG64 ? 0 : SCRATCH);
+	if (t->insn.is_mem && insn_linear(&t->insn, &t->r, false, 0, &lin, &f) != INSN_DONE)
+		return;
+	if (lin < SCRATCH || lin + 8 > SCRATCH + SCRATCH_SIZE)
+		return;
+	memcpy(sandbox.mem + (lin - SCRATCH), &to, 8);
+	for (i = 0; i < NR_SIDES; i++)
+		memcpy(sides[i].mem + (lin - SCRATCH), &to, 8);
+}
+
+/* Is there an OUT where it ends? */
+static bool lands(const struct test *t, const struct outcome *o)
+{
+	u64 base = t->mode == INSN_REAL16 ? 0 : CODE;
+
+	return o->faulted || o->s.rip == t->r.rip + t->insn.len || o->s.rip == LANDING ||
+	       o->s.rip == base + LANDING;
+}
+
+/*
+ * What some CPUs, emulated ones above all, are known to do otherwise than the manuals say.
+ * Where the guest's CPU does, the sandbox judges in its place. First faults,
+ */
+static bool may_deviate_in_fault(const struct test *t, const struct outcome *o)
+{
+	/* No checks of segment types, limits and alignment. */
+	if (o->vector != 14)
+		return true;
+	/* To write what is not there is taken for a read, if it is read first. */
+	if (t->insn.row->attr & OP_RD)
+		return true;
+	/* The first half of a vector is written, though the other one faults. */
+	return OPERAND_SIZE(t->insn.row->dst) == SZ_X;
+}
+
+/* VEX, of which an emulated machine may even die, so that these are not run; */
+static bool may_deviate_in_vex(const struct test *t)
+{
+	const struct x86_insn *insn = &t->insn;
+
+	/* 16-bit code has none; W makes 8 bytes in any mode. */
+	if (t->mode != INSN_LONG64 && (t->mode != INSN_PROT32 || (insn->rex & INSN_REX_W)))
+		return true;
+	/* L is not ignored where it has no meaning. */
+	return insn->vl == 32 && OPERAND_SIZE(insn->row->src) != SZ_X;
+}
+
+/* and some instructions. */
+static bool may_deviate(const struct test *t, const struct outcome *o)
+{
+	static const char * const rip_relative[] = { "shld", "shrd" };
+	const struct x86_insn *insn = &t->insn;
+	const char *name = insn_name(insn);
+
+	if (o->faulted && may_deviate_in_fault(t, o))
+		return true;
+	if (!strcmp(name, "movdiri"))	/* not there */
+		return true;
+	if (!strcmp(name, "test"))	/* its second encoding is undefined */
+		return (insn->opcode & ~1) == 0xf6 && (insn->modrm & 8);
+	if (!strcmp(name, "ret"))	/* the immediate has a sign */
+		return insn->imm & 0x8000;
+	if (!strcmp(name, "movbe"))	/* 2 bytes if and only if there is a 66 */
+		return (insn->opsize == 2) != insn->opsize_prefix;
+	/* An immediate after a displacement is forgotten. */
+	return insn->rip_relative && is_one_of(name, rip_relative, ARRAY_SIZE(rip_relative));
+}
+
+/* A write that exits may leave the flags changed, and so runs once more with others. */
+static bool may_restart_badly(const struct test *t)
+{
+	static const char * const names[] = { "rcl", "rcr" };
+
+	return is_one_of(insn_name(&t->insn), names, ARRAY_SIZE(names));
+}
+
+/* Make all memory the same again. @silent: sides that may have another. */
+static void same_memory(const struct test *t, unsigned int silent)
+{
+	unsigned int i, at;
+
+	for (i = 0; i < NR_SIDES; i++) {
+		if (!memcmp(sides[i].mem, sandbox.mem, SCRATCH_SIZE))
+			continue;
+		for (at = 0; sides[i].mem[at] == sandbox.mem[at]; at++)
+			;
+		if (!undefined_result(t) && !(silent & BIT(i)))
+			complain(t, "%s: at %x there is %02x, in the sandbox %02x", side_name[i],
+				 at, sides[i].mem[at], sandbox.mem[at]);
+		memcpy(sides[i].mem, sandbox.mem, SCRATCH_SIZE);
+	}
+}
+
+/*
+ * Where the CPU deviates a side that was emulated is as the sandbox says, one that ran
+ * natively as the CPU says; only accesses that come here tell which of them it was.
+ */
+static void judge_side(const struct test *t, unsigned int i, const struct outcome *o,
+		       const struct outcome *native, const struct outcome *wanted, bool deviant)
+{
+	if (!deviant)
+		judge(t, side_name[i], o, native);
+	else if (sides[i].exits || !agrees(t, o, native))
+		judge(t, side_name[i], o, wanted);
+}
+
+static void judge_sides(const struct test *t, const struct outcome *wanted,
+			const struct outcome o[NR_SIDES])
+{
+	bool deviant = may_deviate(t, wanted) && !agrees(t, wanted, &o[NATIVE]);
+	bool restart = may_restart_badly(t);
+	unsigned int i, silent = restart ? ~0U : 0;
+
+	count.deviant += deviant;
+	if (!deviant)
+		judge(t, side_name[NATIVE], &o[NATIVE], wanted);
+	for (i = DEVICE; i < NR_SIDES; i++)
+		if (!restart || !sides[i].exits)
+			judge_side(t, i, &o[i], &o[NATIVE], wanted, deviant);
+	for (i = 0; i < NR_SIDES; i++)
+		if (may_deviate(t, wanted) && !sides[i].exits)
+			silent |= BIT(i);
+	same_memory(t, silent);
+}
+
+static void run_sides(struct test *t, const struct outcome *wanted)
+{
+	struct outcome o[NR_SIDES];
+	unsigned int i;
+
+	memcpy(vm->mem + GPA_CODE + (t->r.rip & 0xfff), t->bytes, t->insn.len);
+	put_out(GPA_CODE + (t->r.rip & 0xfff) + t->insn.len, PORT_DONE);
+	for (i = 0; i < NR_SIDES; i++)
+		if (!run_side(&sides[i], t, &o[i]))
+			return;
+	count.ran++;
+	count.faults += wanted->faulted;
+	count.emulated += sides[DEVICE].exits || sides[READONLY].exits;
+	if (t->insn.enc == INSN_ENC_LEGACY && t->insn.map <= INSN_MAP_0F38)
+		per_opcode[t->insn.map][t->insn.opcode]++;
+	judge_sides(t, wanted, o);
+}
+
+/* In real mode a fault would be delivered to the stack that is not there. */
+static bool needs_stack(const struct test *t, const struct outcome *wanted)
+{
+	return t->mode == INSN_REAL16 && (wanted->faulted || may_deviate(t, wanted));
+}
+
+static void run_test(struct test *t)
+{
+	static u8 before[SCRATCH_SIZE];
+	struct outcome wanted;
+	enum insn_rc rc;
+
+	if (t->insn.rep) {
+		t->r.gpr[R_RCX] = rnd() % 5;
+		t->s.gpr[R_RCX] = t->r.gpr[R_RCX];
+	}
+	aim_branch(t);
+	memcpy(before, sandbox.mem, SCRATCH_SIZE);
+	rc = run_sandbox(t, &wanted);
+	if (sandbox.stray || !sandbox.touched || (rc != INSN_DONE && rc != INSN_FAULT) ||
+	    !lands(t, &wanted) || needs_stack(t, &wanted) ||
+	    (t->insn.enc == INSN_ENC_VEX && may_deviate_in_vex(t))) {
+		memcpy(sandbox.mem, before, SCRATCH_SIZE);
+		return;
+	}
+	run_sides(t, &wanted);
+}
+
+static void new_memory(void)
+{
+	unsigned int i;
+
+	fill_memory(sandbox.mem);
+	for (i = 0; i < NR_SIDES; i++)
+		memcpy(sides[i].mem, sandbox.mem, SCRATCH_SIZE);
+}
+
+static unsigned long run_mode(enum insn_mode mode, const char *name, unsigned long n)
+{
+	struct test t;
+	unsigned int i;
+
+	memset(&count, 0, sizeof(count));
+	sandbox.flat = mode == INSN_REAL16;
+	for (i = 0; i < NR_SIDES; i++)
+		set_mode(i, mode);
+	while (count.ran < n) {
+		if (count.ran % 1024 == 0)
+			new_memory();
+		if (make_test(&t, mode))
+			run_test(&t);
+	}
+	printf("%s: %lu run, %lu emulated, %lu faults, %lu where this CPU deviates\n", name,
+	       count.ran, count.emulated, count.faults, count.deviant);
+	fflush(stdout);
+	return count.emulated;
+}
+
+static unsigned int opcodes_run(void)
+{
+	unsigned int m, op, n = 0;
+
+	for (m = 0; m < ARRAY_SIZE(per_opcode); m++)
+		for (op = 0; op < 256; op++)
+			n += !!per_opcode[m][op];
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000;
+	unsigned long seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1, tried = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	new_machine();
+	place = (struct place){ has_avx ? 32 : 16, describe };
+	while (seed--)
+		rnd();
+	tried += run_mode(INSN_REAL16, "real", n);
+	tried += run_mode(INSN_PROT16, "16-bit", n);
+	tried += run_mode(INSN_PROT32, "32-bit", n);
+	tried += run_mode(INSN_LONG64, "64-bit", n);
+	printf("%u legacy opcodes\n", opcodes_run());
+	printf("guest: %lu instructions tried in a guest, %lu differences\n", tried, differences);
+	return differences != 0;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * test.h - random tests of the emulator: an instruction of the executable set, registers
+ * and memory for it (make.c), and what the emulator makes of them in a sandbox
+ * (sandbox.c). differ.c and guest.c have real CPUs judge.
+ */
+#ifndef VITRO_CHECK_INSN_TEST_H
+#define VITRO_CHECK_INSN_TEST_H
+
+#include "../../kmod/insn/insn.h"
+
+/* Linear addresses the instruction may use. */
+#define SCRATCH		0x10000000ULL
+#define SCRATCH_PAGES	5
+#define SCRATCH_SIZE	(SCRATCH_PAGES * 4096)
+#define PAGE_ABSENT	2	/* this page of it is not there */
+#define PAGE_READONLY	4	/* this one only readable */
+
+/* What a test changes of a CPU. */
+struct state {
+	u64 gpr[NR_GPRS];
+	u64 rip, rflags;
+	u8 vec[32][64];
+	u8 mmx[8][8];
+};
+
+struct test {
+	enum insn_mode mode;
+	u8 bytes[INSN_MAX_LEN];
+	unsigned int modrm_at;
+	struct x86_insn insn;
+	struct regs r;
+	struct state s;
+};
+
+/* Where a test is to run. */
+struct place {
+	unsigned int vec_bytes;	/* a vector register's: 16, 32 or 64 */
+	/* Selectors, bases, limits, control registers, and RIP where code may begin. */
+	void (*describe)(enum insn_mode mode, struct regs *r);
+};
+
+/* make.c */
+extern struct place place;
+u64 rnd(void);
+bool one_in(unsigned int n);
+bool make_test(struct test *t, enum insn_mode mode);
+void fill_memory(void *mem);
+/* Flags, and whether results too, that the manuals leave undefined. */
+u64 undefined_flags(const struct test *t);
+bool undefined_result(const struct test *t);
+
+/* sandbox.c */
+extern struct sandbox {
+	u8 mem[SCRATCH_SIZE];
+	bool flat;		/* all pages are there and may be written */
+	struct state *state;	/* of the test that runs */
+	bool touched;		/* it accessed memory, */
+	bool stray;		/* other memory than this */
+	bool lose_race;
+	int pend_at;		/* the access that waits, counted down; -1 none */
+	bool wrote;		/* something was changed */
+	bool late;		/* it waited after something was changed */
+} sandbox;
+
+/* Emulate on copies of the registers. */
+enum insn_rc sandbox_emulate(const struct test *t, struct regs *r, struct state *s,
+			     struct fault *f);
+
+/* What came of a test, wherever it ran. */
+struct outcome {
+	struct state s;		/* as the instruction, or the fault, leaves it */
+	bool faulted;
+	u8 vector;
+	u32 error;
+	u64 address;		/* of a page fault */
+};
+
+/* judge.c */
+extern unsigned long differences;
+void complain(const struct test *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+bool judge(const struct test *t, const char *who, const struct outcome *ours,
+	   const struct outcome *theirs);
+bool agrees(const struct test *t, const struct outcome *ours, const struct outcome *theirs);
+
+#endif
