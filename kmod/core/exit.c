@@ -359,7 +359,7 @@ static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
 	int r_bus;
 
 	if (e->pio.string)
-		return glue_emulate(v, ~0ULL);
+		return glue_emulate(v, ~0ULL, WHY_STRING_IO);
 
 	if (e->pio.in)
 		r_bus = iobus_read(v, &v->vm->pio, e->pio.port, &val, e->pio.size);
@@ -404,7 +404,7 @@ static enum verdict handle_tdp_fault(struct vcpu *v, struct vm_exit *e)
 	case TDP_MMIO:
 		return glue_mmio(v, e->tdp.gpa, e->tdp.access);
 	case TDP_READONLY:
-		return glue_emulate(v, e->tdp.gpa);
+		return glue_emulate(v, e->tdp.gpa, WHY_READ_ONLY);
 	case TDP_NOMEM:
 		return to_errno(v, -ENOMEM);
 	case TDP_SIGNAL:
@@ -489,11 +489,6 @@ static enum verdict handle_unknown(struct vcpu *v, struct vm_exit *e)
 	return to_user(v, KVM_EXIT_INTERNAL_ERROR);
 }
 
-static enum verdict handle_task_switch(struct vcpu *v, struct vm_exit *e)
-{
-	return glue_emulate(v, ~0ULL);
-}
-
 const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_HOST]		= { "host",		false, handle_resume },
 	[EXIT_WINDOW]		= { "window",		false, handle_window },
@@ -513,7 +508,7 @@ const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_RDPMC]		= { "rdpmc",		false, handle_rdpmc },
 	[EXIT_WBINVD]		= { "wbinvd",		true,  handle_nop },
 	[EXIT_MWAIT]		= { "mwait",		true,  handle_mwait },
-	[EXIT_TASK_SWITCH]	= { "task_switch",	false, handle_task_switch },
+	[EXIT_TASK_SWITCH]	= { "task_switch",	false, glue_task_switch },
 	[EXIT_UNDEFINED]	= { "undefined",	false, handle_undefined },
 	[EXIT_SHUTDOWN]		= { "shutdown",		false, handle_shutdown },
 	[EXIT_FAIL_ENTRY]	= { "fail_entry",	false, handle_fail_entry },

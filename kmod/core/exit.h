@@ -79,6 +79,10 @@ struct vm_exit {
 			u8 gpr;		/* enum reg_gpr */
 		} dr;
 		struct {
+			u16 sel;	/* of the new TSS */
+			u8 reason;	/* enum task_reason */
+		} task;
+		struct {
 			u8 vector;
 			bool has_error;
 			u32 error;

@@ -350,32 +350,8 @@ static enum verdict raise(struct vcpu *v, const struct fault *f)
 	return RESUME;
 }
 
-/* User space's report: KVM's layout, then our own facts. */
-static enum verdict report_failure(struct vcpu *v, const struct x86_insn *insn, unsigned int got,
-				   u64 gpa, const char *why)
-{
-	struct kvm_run *run = v->run;
-	const struct regs *r = regs_get(v, G_IP | G_CODE);
-
-	pr_info_ratelimited("vitro: vcpu %u cannot emulate at rip %#llx, gpa %#llx (%s): %*ph\n",
-			    v->id, r->rip, gpa, why, got, insn->bytes);
-	if (regs_cpl(r) && !READ_ONCE(v->vm->opt.exit_on_emulation_failure))
-		return inject_ud(v);
-
-	run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
-	memset(&run->emulation_failure, 0, sizeof(run->emulation_failure));
-	run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
-	run->emulation_failure.ndata = 6;
-	run->emulation_failure.flags = KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES;
-	run->emulation_failure.insn_size = got;
-	memcpy(run->emulation_failure.insn_bytes, insn->bytes, got);
-	run->internal.data[4] = gpa;
-	run->internal.data[5] = r->rip;
-	return to_user(v, KVM_EXIT_INTERNAL_ERROR);
-}
-
 /* No instruction came of it: what the guest gets, or user space. */
-static enum verdict no_insn(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, enum insn_rc rc,
+static enum verdict no_insn(struct vcpu *v, struct x86_insn *insn, enum insn_rc rc,
 			    enum insn_status status, const struct fault *f)
 {
 	switch (rc) {
@@ -386,24 +362,24 @@ static enum verdict no_insn(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, 
 	case INSN_AGAIN:
 		return RESUME;
 	default:
-		memset(insn->bytes, 0, sizeof(insn->bytes));
-		return report_failure(v, insn, 0, why_gpa, "code outside of memory");
+		return failure_report(v, insn, STEP_FETCH);
 	}
 }
 
 /* In any mode, and across a page border. */
-static bool fetch_decode_slow(struct vcpu *v, struct x86_insn *insn, u64 why_gpa,
-			      enum verdict *out)
+static bool fetch_decode_slow(struct vcpu *v, struct x86_insn *insn, enum verdict *out)
 {
 	const struct regs *r = &v->regs;
 	enum insn_mode mode = insn_mode_of(r);
 	enum insn_status status = INSN_SHORT;
-	unsigned int got, more;
+	unsigned int got = 0, more;
 	u8 bytes[INSN_MAX_LEN];
 	struct fault f;
 	enum insn_rc rc;
 
 	rc = linear_fetch(v, r->rip, bytes, sizeof(bytes), &got, &f);
+	if (rc != INSN_DONE)
+		got = 0;
 	if (rc == INSN_DONE)
 		status = insn_decode(insn, bytes, got, mode);
 	if (rc == INSN_DONE && status == INSN_SHORT) {
@@ -413,18 +389,20 @@ static bool fetch_decode_slow(struct vcpu *v, struct x86_insn *insn, u64 why_gpa
 	}
 	if (rc == INSN_DONE && status == INSN_OK)
 		return true;
-	*out = no_insn(v, insn, why_gpa, rc, status, &f);
+	insn->len = got;
+	memcpy(insn->bytes, bytes, got);
+	*out = no_insn(v, insn, rc, status, &f);
 	return false;
 }
 
 /* Fetch and decode at RIP. false: *@out is the verdict. */
-static bool fetch_decode(struct vcpu *v, struct x86_insn *insn, u64 why_gpa, enum verdict *out)
+static bool fetch_decode(struct vcpu *v, struct x86_insn *insn, enum verdict *out)
 {
 	regs_get(v, G_IP | G_CR | G_CODE);
 	if (likely(linear_code(v, v->insn.code)) &&
 	    insn_decode(insn, (u8 *)v->insn.code, INSN_MAX_LEN, INSN_LONG64) == INSN_OK)
 		return true;
-	return fetch_decode_slow(v, insn, why_gpa, out);
+	return fetch_decode_slow(v, insn, out);
 }
 
 /*
@@ -456,7 +434,9 @@ static noinline enum verdict decode_len(struct vcpu *v, struct vm_exit *e)
 	struct x86_insn *insn = &v->insn.insn;
 	enum verdict verdict;
 
-	if (!fetch_decode(v, insn, ~0ULL, &verdict))
+	v->insn.gpa = ~0ULL;
+	v->insn.why = WHY_LENGTH;
+	if (!fetch_decode(v, insn, &verdict))
 		return verdict;
 	if (x->len && memcmp(&insn->bytes[insn->len - x->len], &x->bytes, x->len))
 		return RESUME;
@@ -525,7 +505,7 @@ static enum verdict lmsw_operand(struct vcpu *v, const struct x86_insn *insn, u1
 			return RESUME;
 		default:
 			v->insn.wait = GLUE_NOTHING;
-			return report_failure(v, insn, insn->len, ~0ULL, "LMSW from a device");
+			return failure_report(v, insn, STEP_EXECUTE);
 		}
 	}
 	return raise(v, &f);
@@ -564,7 +544,9 @@ enum verdict glue_complete_exit(struct vcpu *v, struct vm_exit *e)
 	struct x86_insn *insn = &v->insn.insn;
 	enum verdict verdict;
 
-	if (!fetch_decode(v, insn, ~0ULL, &verdict))
+	v->insn.gpa = ~0ULL;
+	v->insn.why = WHY_OPERANDS;
+	if (!fetch_decode(v, insn, &verdict))
 		return verdict;
 	e->insn_len = insn->len;
 	if (e->kind == EXIT_CR)
@@ -676,7 +658,7 @@ static enum verdict not_done(struct vcpu *v, enum insn_rc rc, const struct fault
 	case INSN_ERROR:
 		return to_errno(v, -EFAULT);
 	default:
-		return report_failure(v, &g->insn, g->insn.len, g->gpa, insn_name(&g->insn));
+		return failure_report(v, &g->insn, STEP_EXECUTE);
 	}
 }
 
@@ -722,24 +704,25 @@ static enum verdict run_insn(struct vcpu *v)
 }
 
 /* Fetch and decode for a run of its own. false: *@out is the verdict. */
-static bool begin(struct vcpu *v, u64 gpa, bool device, enum verdict *out)
+static bool begin(struct vcpu *v, u64 gpa, enum failure_why why, enum verdict *out)
 {
 	struct insn_glue *g = &v->insn;
 
 	log_clear(g);
 	g->gpa = gpa;
-	g->device = device;
-	if (!fetch_decode(v, &g->insn, gpa, out))
+	g->why = why;
+	g->device = why == WHY_DEVICE;
+	if (!fetch_decode(v, &g->insn, out))
 		return false;
 	g->rip = v->regs.rip;
 	return true;
 }
 
-enum verdict glue_emulate(struct vcpu *v, u64 gpa)
+enum verdict glue_emulate(struct vcpu *v, u64 gpa, enum failure_why why)
 {
 	enum verdict verdict;
 
-	if (!begin(v, gpa, false, &verdict))
+	if (!begin(v, gpa, why, &verdict))
 		return verdict;
 	regs_get(v, EMULATION_GROUPS);
 	return run_insn(v);
@@ -795,7 +778,7 @@ enum verdict glue_mmio(struct vcpu *v, u64 gpa, u32 access)
 	enum verdict verdict;
 	struct insn_move m;
 
-	if (!begin(v, gpa, true, &verdict))
+	if (!begin(v, gpa, WHY_DEVICE, &verdict))
 		return verdict;
 	if (likely(insn_is_move(&v->insn.insn, &v->regs, &m) && is_access(&m, gpa, access)))
 		return run_move(v, &m);

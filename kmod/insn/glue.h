@@ -11,7 +11,9 @@
 #define VITRO_INSN_GLUE_H
 
 #include "../core/exit.h"
+#include "failure.h"
 #include "insn.h"
+#include "task.h"
 
 struct vcpu;
 
@@ -44,6 +46,7 @@ struct insn_glue {
 	u64 code[2];		/* what was fetched: an instruction and one byte */
 	u64 rip;		/* where it stands */
 	u64 gpa;		/* why it is emulated: where it faulted, or ~0 */
+	u8 why;			/* enum failure_why */
 	bool device;		/* no slot is at @gpa: it need not be looked for */
 	u8 wait;		/* enum glue_wait */
 	u8 nr_log;
@@ -64,11 +67,13 @@ enum verdict glue_insn_len(struct vcpu *v, struct vm_exit *e);
 enum verdict glue_complete_exit(struct vcpu *v, struct vm_exit *e);
 
 /* Emulate the instruction at RIP. @gpa: where it faulted, or ~0. */
-enum verdict glue_emulate(struct vcpu *v, u64 gpa);
+enum verdict glue_emulate(struct vcpu *v, u64 gpa, enum failure_why why);
 /* The same where no slot is at @gpa. @access: what the CPU was about to do there. */
 enum verdict glue_mmio(struct vcpu *v, u64 gpa, u32 access);
 /* Is the other vendor's hypercall at RIP? It has become ours, and can run again. */
 bool glue_fix_hypercall(struct vcpu *v);
+/* A task switch, whole. */
+enum verdict glue_task_switch(struct vcpu *v, struct vm_exit *e);
 /* KVM_RUN again after glue_emulate() went to user space. */
 enum verdict glue_resume(struct vcpu *v);
 

@@ -119,7 +119,7 @@ static const struct decode_row rows[] = {
 	[SVM_EXIT_INVLPGA]			= { EXIT_UNDEFINED },
 	[SVM_EXIT_IOIO]				= { EXIT_PIO, fill_pio },
 	[SVM_EXIT_MSR]				= { EXIT_RDMSR, fill_msr },
-	[SVM_EXIT_TASK_SWITCH]			= { EXIT_TASK_SWITCH },
+	[SVM_EXIT_TASK_SWITCH]			= { EXIT_PRIVATE },
 	[SVM_EXIT_SHUTDOWN]			= { EXIT_SHUTDOWN },
 	[SVM_EXIT_VMRUN]			= { EXIT_UNDEFINED },
 	[SVM_EXIT_VMMCALL]			= { EXIT_HYPERCALL },
@@ -174,11 +174,27 @@ void svm_decode_exit(struct vcpu *v, struct vm_exit *e)
 		row->fill(vmcb, e);
 }
 
-/* What only SVM has to deal with: the end of an NMI, and single steps of our own. */
+/* Neither IRET nor JMP: a CALL, unless an event was on its way through a task gate. */
+#define TASK_INFO(what)	BIT_ULL(SVM_EXITINFOSHIFT_TS_REASON_##what)
+
+static enum verdict exit_task_switch(struct vcpu *v, struct vm_exit *e)
+{
+	e->kind = EXIT_TASK_SWITCH;
+	e->insn_len = 0;
+	e->task.sel = e->info1;
+	e->task.reason = e->info2 & TASK_INFO(IRET) ? TASK_IRET :
+			 e->info2 & TASK_INFO(JMP) ? TASK_JMP :
+			 v->events.cut_off ? TASK_GATE : TASK_CALL;
+	return exit_table[EXIT_TASK_SWITCH].handle(v, e);
+}
+
+/* What only SVM has to deal with: the end of an NMI, single steps of our own, task switches. */
 enum verdict svm_private_exit(struct vcpu *v, struct vm_exit *e)
 {
 	if (e->reason == SVM_EXIT_IRET)
 		return svm_exit_iret(v);
+	if (e->reason == SVM_EXIT_TASK_SWITCH)
+		return exit_task_switch(v, e);
 
 	if (svm_exit_step(v))
 		return RESUME;

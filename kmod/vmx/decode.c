@@ -88,6 +88,15 @@ static void fill_dr(struct vcpu *v, struct vm_exit *e)
 	e->dr.gpr = DEBUG_REG_ACCESS_REG(qual);
 }
 
+/* Who asks for it is in the qualification as in enum task_reason. */
+static void fill_task_switch(struct vcpu *v, struct vm_exit *e)
+{
+	u32 qual = e->info1 = vmcs_read(EXIT_QUALIFICATION);
+
+	e->task.sel = qual;
+	e->task.reason = qual >> 30;
+}
+
 #define ROW(reason, kind, ...)	[EXIT_REASON_##reason] = { EXIT_##kind, true, ##__VA_ARGS__ }
 
 static const struct decode_row rows[] = {
@@ -97,7 +106,7 @@ static const struct decode_row rows[] = {
 	ROW(INIT_SIGNAL,		HOST),
 	ROW(INTERRUPT_WINDOW,		WINDOW),
 	ROW(NMI_WINDOW,			WINDOW),
-	ROW(TASK_SWITCH,		TASK_SWITCH),
+	ROW(TASK_SWITCH,		TASK_SWITCH, true, fill_task_switch),
 	ROW(CPUID,			CPUID, true),
 	ROW(HLT,			HLT, true),
 	ROW(INVD,			WBINVD, true),

@@ -96,7 +96,7 @@ void cpu_tables_init(struct vm *vm)
 	for (uint64_t i = 0; i < MAX_TSS; i++) {
 		uint64_t base = GPA_TSS + 0x80 * i;
 
-		entry(vm, GPA_GDT + TSS, 2 * i, base << 16 | 0x8b000000000067);
+		entry(vm, GPA_GDT + TSS, 2 * i, base << 16 | 0x8b0000000067);
 		/* RSP0, and IST1 */
 		*(uint64_t *)(vm->mem + base + 4) = GPA_STACKS - 0x4000 - STACK_SIZE * i;
 		*(uint64_t *)(vm->mem + base + 36) = GPA_STACKS - 0x6000 - STACK_SIZE * i;
