@@ -165,6 +165,10 @@ ANY(load_across_the_end_of_memory, "movl $0x77665544, -4(%ebx); movl -2(%ebx), %
 	"r2 a0000 =2017766");
 ANY(store_across_the_end_of_memory, "movl %eax, -2(%ebx); movzwl -2(%ebx), %eax",
 	"w2 a0000=1122 =3344");
+ANY(add_across_the_end_of_memory, "movl $0x77665544, -4(%ebx); addl $1, -2(%ebx); movzwl -2(%ebx), %eax",
+	"r2 a0000 w2 a0000=201 =7767");
+ANY(xchg_across_the_end_of_memory, "movl $0x77665544, -4(%ebx); xchg %eax, -2(%ebx)",
+	"r2 a0000 w2 a0000=1122 =2017766");
 ANY(load_misaligned, "movl 3(%ebx), %eax", "r4 a0003 =7060504");
 
 /* --- wider or narrower than what is loaded --- */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "../../kmod/insn/insn.h"
+#include "../../kmod/insn/task.h"
 
 struct input {
 	const u8 *at;
@@ -167,6 +168,66 @@ static void take_regs(struct input *in, struct regs *r)
 	}
 }
 
+/* Task switches: what faults before the switch has changed nothing. */
+
+static enum insn_rc task_read(void *arg, u64 lin, void *val, unsigned int size, bool rmw,
+			      struct fault *f)
+{
+	struct input *in = arg;
+	unsigned int changes = in->changes;
+	enum insn_rc rc;
+
+	in->changes = 0;
+	rc = do_read(arg, lin, val, size, rmw, f);
+	in->changes = changes;
+	return rc;
+}
+
+static enum insn_rc task_write(void *arg, u64 lin, const void *val, unsigned int size, u8 cpl,
+			       struct fault *f)
+{
+	struct input *in = arg;
+	u8 copy[INSN_IO_BATCH];
+
+	(void)lin;
+	(void)cpl;
+	(void)f;
+	REQUIRE(size >= 1 && size <= sizeof(copy));
+	memcpy(copy, val, size);
+	in->changes++;
+	return INSN_DONE;
+}
+
+static bool task_set_cr3(void *arg, u64 cr3)
+{
+	(void)cr3;
+	return take_byte(arg) & 1;
+}
+
+static const struct task_bus task_bus = {
+	.read = task_read, .write = task_write, .set_cr3 = task_set_cr3,
+};
+
+static void try_task_switch(struct input *in)
+{
+	struct task_switch ts = { 0 };
+	struct fault f = { 0 };
+	bool switched = false;
+	enum insn_rc rc;
+	struct regs r;
+
+	in->changes = 0;
+	take_regs(in, &r);
+	ts.reason = take_byte(in) & 3;
+	ts.external = ts.has_error = take_byte(in) & 1;
+	take(in, &ts.sel, sizeof(ts.sel));
+	r.gdt.limit = take_byte(in) << 8 | 0xff;
+	rc = task_switch(&r, &ts, &task_bus, in, &f, &switched);
+	REQUIRE(rc != INSN_DONE || switched);
+	REQUIRE(rc != INSN_FAULT || (f.vector < 32 && (switched || !in->changes || f.vector == 14)));
+	REQUIRE(!switched || (r.seg[SEG_TR].attr & 0x13) == 3);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
@@ -187,8 +248,10 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	rip = r.rip;
 	st = insn_decode(&insn, bytes, n, insn_mode_of(&r));
 	REQUIRE(st != INSN_SHORT || n < INSN_MAX_LEN);
-	if (st != INSN_OK)
+	if (st != INSN_OK) {
+		try_task_switch(&in);
 		return 0;
+	}
 	REQUIRE(insn.len >= 1 && insn.len <= INSN_MAX_LEN && insn.len <= n);
 	if (insn.is_mem)
 		(void)!insn_linear(&insn, &r, false, take_byte(&in) % 65, &lin, &fault);

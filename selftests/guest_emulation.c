@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Emulated instructions as a whole program meets them: one that cannot be emulated and
+ * what is said of it, code that another vCPU rewrites, and a real-mode program that
+ * writes to a screen in memory that is not there.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <string.h>
+#include "kselftest_harness.h"
+#include "guest.h"
+
+FIXTURE(emul) {
+	struct vm *vm;
+	struct vcpu *vcpu;
+};
+
+FIXTURE_SETUP(emul)
+{
+	self->vm = vm_new(0);
+	self->vcpu = vcpu_new(self->vm, 0);
+}
+
+FIXTURE_TEARDOWN(emul)
+{
+	vm_free(self->vm);
+}
+
+/* --- the report of a failure; the numbers of docs/emulator.md --- */
+
+enum { DATA_GPA = 3, DATA_RIP, DATA_MODE, DATA_STEP, DATA_WHY, NDATA };
+enum { MODE_REAL = 0, MODE_LONG = 4 };
+enum { STEP_FETCH, STEP_EXECUTE };
+enum { WHY_DEVICE = 3, WHY_READ_ONLY };
+
+/* fldl (%ebx), or (%rbx), at a @gpa that it cannot read. */
+static const uint8_t fldl[] = { 0xdd, 0x03 };
+static const uint8_t fstpl16[] = { 0x67, 0xdd, 0x1b };
+
+static void put_code(struct vm *vm, struct vcpu *vcpu, enum mode mode, const void *code,
+		     size_t size, uint64_t rbx)
+{
+	struct kvm_regs r;
+
+	vcpu_set_mode(vcpu, mode, GPA_CODE, GPA_STACK);
+	memcpy(vm->mem + GPA_CODE, code, size);
+	get_regs(vcpu, &r);
+	r.rbx = rbx;
+	set_regs(vcpu, &r);
+}
+
+static void expect_report(struct __test_metadata *_metadata, struct vcpu *vcpu,
+			  const void *code, size_t size)
+{
+	struct kvm_run *run = vcpu->run;
+
+	ASSERT_EQ(0, vcpu_run(vcpu));
+	ASSERT_EQ(KVM_EXIT_INTERNAL_ERROR, run->exit_reason);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, run->emulation_failure.suberror);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES,
+		  run->emulation_failure.flags);
+	EXPECT_LE(size, run->emulation_failure.insn_size);
+	EXPECT_EQ(0, memcmp(code, run->emulation_failure.insn_bytes, size));
+}
+
+TEST_F(emul, failure_at_a_device)
+{
+	__u64 *data = self->vcpu->run->internal.data;
+
+	put_code(self->vm, self->vcpu, LONG, fldl, sizeof(fldl), GPA_HOLE + 8);
+	expect_report(_metadata, self->vcpu, fldl, sizeof(fldl));
+	if (!device_is_vitro())
+		return;
+	EXPECT_EQ(NDATA, self->vcpu->run->internal.ndata);
+	EXPECT_EQ(sizeof(fldl), self->vcpu->run->emulation_failure.insn_size);
+	EXPECT_EQ(GPA_HOLE + 8, data[DATA_GPA]);
+	EXPECT_EQ(GPA_CODE, data[DATA_RIP]);
+	EXPECT_EQ(MODE_LONG, data[DATA_MODE]);
+	EXPECT_EQ(STEP_EXECUTE, data[DATA_STEP]);
+	EXPECT_EQ(WHY_DEVICE, data[DATA_WHY]);
+}
+
+TEST_F(emul, failure_at_read_only_memory)
+{
+	__u64 *data = self->vcpu->run->internal.data;
+	void *page = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_EQ(0, vm_slot(self->vm, 2, KVM_MEM_READONLY, GPA_HOLE, 0x1000, page));
+	put_code(self->vm, self->vcpu, REAL, fstpl16, sizeof(fstpl16), 0x10);
+	/* DS reaches it */
+	struct kvm_sregs s;
+
+	get_sregs(self->vcpu, &s);
+	s.ds.selector = GPA_HOLE >> 4;
+	s.ds.base = GPA_HOLE;
+	set_sregs(self->vcpu, &s);
+	expect_report(_metadata, self->vcpu, fstpl16, sizeof(fstpl16));
+	if (!device_is_vitro())
+		return;
+	EXPECT_EQ(GPA_HOLE + 0x10, data[DATA_GPA]);
+	EXPECT_EQ(MODE_REAL, data[DATA_MODE]);
+	EXPECT_EQ(WHY_READ_ONLY, data[DATA_WHY]);
+}
+
+/* No bytes: there are none. */
+TEST_F(emul, failure_to_fetch)
+{
+	struct kvm_run *run = self->vcpu->run;
+
+	vcpu_set_mode(self->vcpu, LONG, GPA_NOWHERE, GPA_STACK);
+	ASSERT_EQ(0, vcpu_run(self->vcpu));
+	ASSERT_EQ(KVM_EXIT_INTERNAL_ERROR, run->exit_reason);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_EMULATION, run->emulation_failure.suberror);
+	if (!device_is_vitro())
+		return;
+	EXPECT_EQ(0, run->emulation_failure.flags);
+	EXPECT_EQ(0, run->emulation_failure.insn_size);
+	EXPECT_EQ(GPA_NOWHERE, run->internal.data[DATA_GPA]);
+	EXPECT_EQ(STEP_FETCH, run->internal.data[DATA_STEP]);
+}
+
+/* A program must not end the VM: #UD, which finds no handler here. */
+TEST_F(emul, failure_of_a_program)
+{
+	struct kvm_enable_cap report = {
+		.cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args[0] = 1,
+	};
+	struct kvm_sregs s;
+
+	for (int i = 0; i < 2; i++) {
+		put_code(self->vm, self->vcpu, LONG, fldl, sizeof(fldl), GPA_HOLE);
+		get_sregs(self->vcpu, &s);
+		s.cs.selector = 0x33;
+		s.ss.selector = 0x2b;
+		s.cs.dpl = s.ss.dpl = 3;
+		s.idt.limit = 0;
+		set_sregs(self->vcpu, &s);
+		if (i) {
+			ASSERT_EQ(0, kvm_ioctl(self->vm->fd, KVM_ENABLE_CAP, &report));
+			expect_report(_metadata, self->vcpu, fldl, sizeof(fldl));
+		} else {
+			ASSERT_EQ(0, vcpu_run(self->vcpu));
+			EXPECT_EQ(KVM_EXIT_SHUTDOWN, self->vcpu->run->exit_reason);
+		}
+	}
+}
+
+/* --- code that changes under the emulator --- */
+
+static volatile uint64_t guest_stop, guest_rewrites;
+
+#define REWRITTEN	GPA_FREE	/* the instruction, of 3 bytes, then a jump back */
+
+/* Byte by byte, so that mixtures of the two are executed and emulated as well. */
+static GUEST uint64_t guest_rewrite(uint64_t unused)
+{
+	volatile uint8_t *code = (uint8_t *)REWRITTEN;
+
+	while (!guest_stop) {
+		code[0] = 0x8b;			/* mov 8(%rbx), %eax */
+		code[2] = 0x08;
+		code[0] = 0x87;			/* xchg %eax, 16(%rbx) */
+		code[2] = 0x10;
+		code[0] = 0x89;			/* mov %eax, 24(%rbx) */
+		code[2] = 0x18;
+		code[1] = 0xc0;			/* registers; 18 eb fb: more of them, and STI */
+		code[1] = 0x43;
+		guest_rewrites++;
+	}
+	return guest_rewrites;
+}
+
+TEST_F(emul, another_vcpu_rewrites_the_code)
+{
+	static const uint8_t loop[] = { 0x89, 0x43, 0x18, 0xeb, 0xfb, 0x90, 0xeb, 0xf8 };
+	struct vcpu *writer = vcpu_new(self->vm, 1);
+	unsigned int reads = 0, writes = 0;
+	struct runner *runner;
+	struct kvm_regs r;
+
+	vcpu_set_mode(self->vcpu, LONG, REWRITTEN, GPA_STACK);
+	memcpy(self->vm->mem + REWRITTEN, loop, sizeof(loop));
+	get_regs(self->vcpu, &r);
+	r.rbx = GPA_HOLE;
+	set_regs(self->vcpu, &r);
+	vcpu_start(writer, guest_rewrite, 0);
+	runner = runner_start(writer);
+	for (uint64_t end = now_ns() + 700000000; now_ns() < end;) {
+		ASSERT_EQ(0, vcpu_run(self->vcpu));
+		ASSERT_EQ(KVM_EXIT_MMIO, self->vcpu->run->exit_reason) {
+			TH_LOG("%s", exit_text(self->vcpu));
+		}
+		reads += !self->vcpu->run->mmio.is_write;
+		writes += self->vcpu->run->mmio.is_write;
+	}
+	in_guest(self->vm, guest_stop) = 1;
+	EXPECT_LT(0, runner_wait(runner));
+	EXPECT_LT(0, reads);
+	EXPECT_LT(0, writes);
+}
+
+/* --- a screen --- */
+
+#define SCREEN		0xb8000
+#define COLUMNS		80
+#define ROWS		25
+
+extern const char screen_program[], screen_program_end[];
+asm(".pushsection .rodata\n"
+    ".code16\n"
+    "screen_program:\n"
+    "	mov	$0xb800, %ax\n"
+    "	mov	%ax, %es\n"
+    "	cld\n"
+    /* clear it */
+    "	xor	%di, %di\n"
+    "	mov	$0x0720, %ax\n"
+    "	mov	$80 * 25, %cx\n"
+    "	rep stosw\n"
+    /* lines '0' to '9' from the last row on, each after a scroll, in AND-ed colours */
+    "	mov	$'0', %bl\n"
+    "1:	mov	$160, %si\n"
+    "	xor	%di, %di\n"
+    "	mov	$80 * 24, %cx\n"
+    "	rep movsw %es:(%si), %es:(%di)\n"
+    "	mov	%bl, %al\n"
+    "	mov	$0x1f, %ah\n"
+    "	mov	$4, %cx\n"
+    "	rep stosw\n"
+    "	andb	$0x0f, %es:-1(%di)\n"
+    "	xchg	%ax, %es:-4(%di)\n"
+    "	incb	%es:-4(%di)\n"
+    "	inc	%bl\n"
+    "	cmp	$'9', %bl\n"
+    "	jbe	1b\n"
+    /* two cells are compared and counted */
+    "	xor	%di, %di\n"
+    "	mov	$0x0720, %ax\n"
+    "	mov	$80 * 25, %cx\n"
+    "	repe scasw\n"
+    "	movzx	%cx, %eax\n"
+    "	out	%eax, $0xf4\n"
+    "screen_program_end:\n"
+    ".code64\n"
+    ".popsection");
+
+static uint8_t screen[2 * COLUMNS * ROWS];
+
+static bool answer_screen(struct kvm_run *run)
+{
+	uint64_t at = run->mmio.phys_addr - SCREEN;
+
+	if (run->exit_reason != KVM_EXIT_MMIO || at > sizeof(screen) - run->mmio.len)
+		return false;
+	if (run->mmio.is_write)
+		memcpy(screen + at, run->mmio.data, run->mmio.len);
+	else
+		memcpy(run->mmio.data, screen + at, run->mmio.len);
+	return true;
+}
+
+TEST_F(emul, a_real_mode_program_writes_to_the_screen)
+{
+	unsigned int exits = 0;
+
+	vcpu_set_mode(self->vcpu, REAL, GPA_CODE, GPA_STACK);
+	vm_load(self->vm, GPA_CODE, screen_program, screen_program_end);
+	do {
+		ASSERT_EQ(0, vcpu_run(self->vcpu));
+		exits++;
+	} while (answer_screen(self->vcpu->run));
+	ASSERT_TRUE(exit_is_io(self->vcpu, KVM_EXIT_IO_OUT, PORT_DONE)) {
+		TH_LOG("%s", exit_text(self->vcpu));
+	}
+	/* the first cell that is not blank is the first of line '0' */
+	EXPECT_EQ(COLUMNS * 10 - 1, *(uint32_t *)exit_io_data(self->vcpu));
+	for (int line = 0; line < 10; line++) {
+		uint8_t *row = screen + 2 * COLUMNS * (ROWS - 10 + line);
+		char c = '0' + line;
+
+		EXPECT_EQ(c, row[0]);
+		EXPECT_EQ(0x1f, row[1]);
+		EXPECT_EQ(c + 1, row[4]);
+		EXPECT_EQ(0x1f, row[5]);
+		EXPECT_EQ(c, row[6]);
+		EXPECT_EQ(0x0f, row[7]);
+		EXPECT_EQ(' ', row[8]);
+	}
+	/* clearing, scrolling, and the lines */
+	EXPECT_LT(COLUMNS * ROWS + 10 * 2 * COLUMNS * (ROWS - 1), exits);
+}
+
+TEST_HARNESS_MAIN
