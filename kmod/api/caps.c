@@ -96,6 +96,8 @@ static const struct cap_row {
 
 	/* interrupts */
 	{ KVM_CAP_IRQCHIP, 1 },
+	{ KVM_CAP_SPLIT_IRQCHIP, 1 },
+	{ KVM_CAP_X2APIC_API, X2APIC_API_KNOWN },
 	{ KVM_CAP_VAPIC, 1 },
 	{ KVM_CAP_IOAPIC_POLARITY_IGNORED, 1 },
 	{ KVM_CAP_IRQ_ROUTING, VM_MAX_GSI },

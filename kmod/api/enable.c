@@ -13,6 +13,7 @@
 #include "../core/vcpu.h"
 #include "../core/vm.h"
 #include "../host/host.h"
+#include "../irq/irqchip.h"
 #include "../mem/slots.h"
 #include "api.h"
 
@@ -51,6 +52,12 @@ static int set_platform_info(struct vm *vm, u64 arg)
 	return 0;
 }
 
+static int set_x2apic_api(struct vm *vm, u64 arg)
+{
+	WRITE_ONCE(vm->opt.x2apic_api, vm->opt.x2apic_api | arg);
+	return 0;
+}
+
 static int set_user_msrs(struct vm *vm, u64 arg)
 {
 	WRITE_ONCE(vm->opt.user_msrs, arg);
@@ -78,6 +85,8 @@ static const struct enable_row rows[] = {
 	{ KVM_CAP_EXCEPTION_PAYLOAD, ~0ULL, FLAG(exception_payload) },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, ~0ULL, FLAG(triple_fault_event) },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1, FLAG(exit_on_emulation_failure) },
+	{ KVM_CAP_SPLIT_IRQCHIP, ~0ULL, irqchip_create_split },
+	{ KVM_CAP_X2APIC_API, X2APIC_API_KNOWN, set_x2apic_api },
 	{ KVM_CAP_X86_USER_SPACE_MSR, USER_MSRS_KNOWN, set_user_msrs },
 };
 

@@ -15,6 +15,7 @@
 
 #include "../core/event.h"
 #include "../core/vcpu.h"
+#include "../irq/lapic.h"
 #include "api.h"
 
 #define EVENTS_FLAGS	(KVM_VCPUEVENT_VALID_NMI_PENDING | \
@@ -219,7 +220,7 @@ long events_interrupt(void *object, void *arg, unsigned long raw)
 	if (irq->irq > U8_MAX)
 		return -EINVAL;
 	if (v->lapic)
-		return -ENXIO;
+		return irq_give(v, irq->irq);
 	events_queue_irq(v, irq->irq, false);
 	return 0;
 }

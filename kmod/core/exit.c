@@ -445,9 +445,11 @@ static enum verdict handle_resume(struct vcpu *v, struct vm_exit *e)
 	return RESUME;
 }
 
-/* The window is open: deliver_events() will see it and close it. */
+/* The window is open: deliver_events() will see it and close it, or user space. */
 static enum verdict handle_window(struct vcpu *v, struct vm_exit *e)
 {
+	if (v->user_window)
+		vcpu_request(v, REQ_IRQ_WINDOW);
 	return RESUME;
 }
 

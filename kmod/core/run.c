@@ -32,7 +32,59 @@ static bool take_request(struct vcpu *v, enum request req)
 	return true;
 }
 
+static void set_windows(struct vcpu *v, u32 which)
+{
+	if (v->windows == which)
+		return;
+	v->windows = which;
+	backend->open_window(v, which);
+}
+
 #define SERVED_EXIT	1	/* run->exit_reason is set: leave to user space */
+
+/*
+ * A PIC in user space: could its interrupt be given to the vCPU now? Not while something
+ * else is on its way in, which user space may want to see first.
+ */
+static bool user_irq_ready(struct vcpu *v)
+{
+	const struct regs *r = regs_get(v, G_IP);
+
+	return !r->shadow && r->rflags & X86_EFLAGS_IF && irq_wanted(v) &&
+	       v->events.again.type == EVENT_NONE && !v->events.exception_pending;
+}
+
+static int serve_exits(struct vcpu *v)
+{
+	/* Asked again and again, until there is room. */
+	if (take_request(v, REQ_RING_FULL) && dirty_ring_full(v)) {
+		vcpu_request(v, REQ_RING_FULL);
+		to_user(v, KVM_EXIT_DIRTY_RING_FULL);
+		return SERVED_EXIT;
+	}
+	if (take_request(v, REQ_TPR_ACCESS)) {
+		vapic_report(v);
+		return SERVED_EXIT;
+	}
+	if (take_request(v, REQ_IOAPIC_EOI)) {
+		v->run->exit_reason = KVM_EXIT_IOAPIC_EOI;
+		v->run->eoi.vector = v->eoi_vector;
+		return SERVED_EXIT;
+	}
+	if (take_request(v, REQ_DEBUG)) {
+		guest_debug_report_step(v);
+		return SERVED_EXIT;
+	}
+	if (take_request(v, REQ_IRQ_WINDOW)) {
+		if (user_irq_ready(v)) {
+			v->run->exit_reason = KVM_EXIT_IRQ_WINDOW_OPEN;
+			return SERVED_EXIT;
+		}
+		v->user_window = true;
+		set_windows(v, v->windows | WINDOW_IRQ);
+	}
+	return 0;
+}
 
 /* 0: go on; SERVED_EXIT; or the error that KVM_RUN returns. */
 static int serve_requests(struct vcpu *v)
@@ -57,29 +109,7 @@ static int serve_requests(struct vcpu *v)
 		if (READ_ONCE(v->mailbox.init) || READ_ONCE(v->mailbox.sipi))
 			vcpu_accept_init_sipi(v);
 	}
-	/* Asked again and again, until there is room. */
-	if (take_request(v, REQ_RING_FULL) && dirty_ring_full(v)) {
-		vcpu_request(v, REQ_RING_FULL);
-		to_user(v, KVM_EXIT_DIRTY_RING_FULL);
-		return SERVED_EXIT;
-	}
-	if (take_request(v, REQ_TPR_ACCESS)) {
-		vapic_report(v);
-		return SERVED_EXIT;
-	}
-	if (take_request(v, REQ_DEBUG)) {
-		guest_debug_report_step(v);
-		return SERVED_EXIT;
-	}
-	return 0;
-}
-
-static void set_windows(struct vcpu *v, u32 which)
-{
-	if (v->windows == which)
-		return;
-	v->windows = which;
-	backend->open_window(v, which);
+	return serve_exits(v);
 }
 
 /* What user space left to be done when its exception is delivered. */
@@ -153,6 +183,8 @@ static noinline void deliver_events(struct vcpu *v)
 	if (plan.irq_window)
 		which |= WINDOW_IRQ;
 	else if (plan.inject.type == EVENT_IRQ && irq_pending(v))
+		which |= WINDOW_IRQ;
+	if (v->user_window && irq_wanted(v))
 		which |= WINDOW_IRQ;
 	if (plan.nmi_window)
 		which |= WINDOW_NMI;
@@ -389,7 +421,7 @@ static void fill_run(struct vcpu *v, int r)
 	run->flags = 0;
 	run->cr8 = lapic_cr8(v);
 	run->apic_base = lapic_get_base(v);
-	run->ready_for_interrupt_injection = !!v->vm->irqchip;
+	run->ready_for_interrupt_injection = irqchip_has_pic(v->vm) || user_irq_ready(v);
 }
 
 /* Another thread runs it from now on. */
@@ -404,6 +436,15 @@ static void note_thread(struct vcpu *v)
 	put_pid(old);
 }
 
+/* An interrupt of a PIC in user space: does it wait until the vCPU can take it? */
+static void watch_window(struct vcpu *v)
+{
+	v->user_window = false;
+	clear_bit(REQ_IRQ_WINDOW, &v->mailbox.requests);
+	if (READ_ONCE(v->run->request_interrupt_window))
+		vcpu_request(v, REQ_IRQ_WINDOW);
+}
+
 int vcpu_run(struct vcpu *v)
 {
 	sigset_t saved;
@@ -412,6 +453,8 @@ int vcpu_run(struct vcpu *v)
 	v->ran = true;
 	if (unlikely(rcu_access_pointer(v->pid) != task_pid(current)))
 		note_thread(v);
+	if (unlikely(!irqchip_has_pic(v->vm)))
+		watch_window(v);
 	if (unlikely(steal_stale(&v->steal)))
 		vcpu_request(v, REQ_STEAL);
 	if (v->sigset_active)

@@ -110,6 +110,7 @@ void vcpu_reset(struct vcpu *v, bool init)
 	memset(&v->events, 0, sizeof(v->events));
 	backend->set_nmi_masked(v, false);
 	v->io.kind = IO_NONE;
+	v->user_vector = -1;
 	v->insn.wait = GLUE_NOTHING;
 	if (!init) {
 		v->xcr0 = XCR0_X87;

@@ -39,6 +39,8 @@ enum request {
 	REQ_TIMER,		/* irq/timer.c: the local APIC's timer went off */
 	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
 	REQ_TPR_ACCESS,		/* irq/vapic.c: leave KVM_RUN to tell of an access to the TPR */
+	REQ_IOAPIC_EOI,		/* irq/lapic.c: leave KVM_RUN to tell of eoi_vector's end */
+	REQ_IRQ_WINDOW,		/* leave KVM_RUN, or else the window: user space has an interrupt */
 	REQ_DEBUG,		/* cpu/guest_debug.c: leave KVM_RUN to tell of a single step */
 	REQ_RING_FULL,		/* mem/dirty_ring.c: leave KVM_RUN until user space has made room */
 	REQ_DEAD,		/* the VM is dead: leave KVM_RUN with -EIO */
@@ -126,6 +128,9 @@ struct vcpu {
 		bool is_write;
 	} tpr_access;			/* the one REQ_TPR_ACCESS tells of */
 	u8 cr8;				/* without a local APIC: what CR8 holds */
+	s16 user_vector;		/* of a PIC in user space, for the local APIC; -1: none */
+	u8 eoi_vector;			/* the one REQ_IOAPIC_EOI tells of */
+	bool user_window;		/* user space waits until it can give a vector */
 	struct kvm_guest_debug guest_debug;	/* control 0: off */
 	u32 debug_traps;		/* exceptions that are user space's: one bit a vector */
 	bool own_tf;			/* single-stepped: what the guest's TF was */

@@ -38,6 +38,7 @@ struct vm_options {
 	u32 quirks_off;			/* KVM_X86_QUIRK_* */
 	u32 exits_off;			/* KVM_X86_DISABLE_EXITS_*, of vCPUs made afterwards */
 	u32 manual_dirty_log;		/* KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, _INITIALLY_SET */
+	u32 x2apic_api;			/* KVM_X2APIC_API_* */
 	u32 user_msrs;			/* KVM_MSR_EXIT_REASON_*: such failures go to user space */
 	bool platform_info_hidden;	/* a guest gets #GP for MSR_PLATFORM_INFO */
 	bool exception_payload;		/* KVM_GET_VCPU_EVENTS tells pending from injected */

@@ -91,13 +91,23 @@ int irqchip_send(struct vm *vm, const struct apic_msg *msg, struct vcpu *sender)
 	return taken;
 }
 
+static struct route_rules rules_of(const struct vm *vm)
+{
+	return (struct route_rules){
+		.split = vm->irqchip->split,
+		.x2_format = READ_ONCE(vm->opt.x2apic_api) & KVM_X2APIC_API_USE_32BIT_IDS,
+		.no_quirk = READ_ONCE(vm->opt.x2apic_api) &
+			    KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK,
+	};
+}
+
 int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
 {
 	struct apic_msg msg;
 
 	if (!vm->irqchip || msi->flags)
 		return -EINVAL;
-	if (msi_to_apic_msg(msi->address_lo, msi->address_hi, msi->data, false, &msg))
+	if (msi_to_apic_msg(msi->address_lo, msi->address_hi, msi->data, rules_of(vm), &msg))
 		return -EINVAL;
 	return irqchip_send(vm, &msg, NULL);
 }
@@ -227,11 +237,16 @@ static unsigned int ioapic_collect(struct irqchip *chip, unsigned long map, stru
 	return n;
 }
 
+static const struct route_table *routes_of(struct irqchip *chip)
+{
+	return srcu_dereference_check(chip->routes, &chip->vm->srcu,
+				      lockdep_is_held(&chip->vm->mutex));
+}
+
 /* The IOAPIC's pins that GSI 0 leads to. */
 static u32 pit_pins(struct irqchip *chip)
 {
-	const struct route_table *t = srcu_dereference_check(chip->routes, &chip->vm->srcu,
-							     lockdep_is_held(&chip->vm->mutex));
+	const struct route_table *t = routes_of(chip);
 	u32 pin, pins = 0;
 
 	for (pin = 0; pin < VIOAPIC_NR_PINS; pin++)
@@ -245,7 +260,10 @@ static void ioapic_publish(struct irqchip *chip)
 {
 	u32 map[8], i;
 
-	vioapic_eoi_vectors(&chip->ioapic, pit_pins(chip), map);
+	if (chip->split)
+		route_level_vectors(routes_of(chip), chip->eoi_gsis, map);
+	else
+		vioapic_eoi_vectors(&chip->ioapic, pit_pins(chip), map);
 	for (i = 0; i < 8; i++)
 		WRITE_ONCE(chip->eoi_vectors[i], map[i]);
 }
@@ -424,7 +442,7 @@ int irqchip_set_routing(struct vm *vm, const struct kvm_irq_routing_entry *entri
 	new = kvzalloc(route_table_size(gsis), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
-	if (route_table_fill(new, gsis, entries, nr, (struct route_rules){})) {
+	if (route_table_fill(new, gsis, entries, nr, rules_of(vm))) {
 		kvfree(new);
 		return -EINVAL;
 	}
@@ -438,6 +456,17 @@ int irqchip_set_routing(struct vm *vm, const struct kvm_irq_routing_entry *entri
 	synchronize_srcu_expedited(&vm->srcu);
 	kvfree(old);
 	return 0;
+}
+
+static struct route_table *no_routes(void)
+{
+	struct route_table *t = kvzalloc(route_table_size(0), GFP_KERNEL_ACCOUNT);
+
+	if (t && route_table_fill(t, 0, NULL, 0, (struct route_rules){})) {
+		kvfree(t);
+		t = NULL;
+	}
+	return t;
 }
 
 static struct route_table *default_routes(void)
@@ -493,11 +522,29 @@ err_master:
 	return r;
 }
 
+/* Takes over @routes, NULL too: no memory for them. */
+static struct irqchip *chip_alloc(struct vm *vm, struct route_table *routes)
+{
+	struct irqchip *chip = kzalloc(sizeof(*chip), GFP_KERNEL_ACCOUNT);
+
+	if (!chip || !routes) {
+		kfree(chip);
+		kvfree(routes);
+		return NULL;
+	}
+	raw_spin_lock_init(&chip->lock);
+	spin_lock_init(&chip->irqfd_lock);
+	INIT_LIST_HEAD(&chip->irqfds);
+	INIT_LIST_HEAD(&chip->resamplers);
+	rcu_assign_pointer(chip->routes, routes);
+	chip->vm = vm;
+	return chip;
+}
+
 int irqchip_create(struct vm *vm)
 {
-	struct route_table *routes;
 	struct irqchip *chip;
-	int r = -ENOMEM;
+	int r;
 
 	lockdep_assert_held(&vm->mutex);
 	if (vm->irqchip)
@@ -505,28 +552,40 @@ int irqchip_create(struct vm *vm)
 	if (vm->nr_vcpus)
 		return -EINVAL;
 
-	chip = kzalloc(sizeof(*chip), GFP_KERNEL_ACCOUNT);
-	routes = default_routes();
-	if (!chip || !routes)
-		goto err;
-	raw_spin_lock_init(&chip->lock);
-	spin_lock_init(&chip->irqfd_lock);
-	INIT_LIST_HEAD(&chip->irqfds);
-	INIT_LIST_HEAD(&chip->resamplers);
+	chip = chip_alloc(vm, default_routes());
+	if (!chip)
+		return -ENOMEM;
 	vpic_init(&chip->pic);
 	vioapic_init(&chip->ioapic);
-	rcu_assign_pointer(chip->routes, routes);
-	chip->vm = vm;
 	r = add_devices(vm, chip);
-	if (r)
-		goto err;
+	if (r) {
+		kvfree(rcu_dereference_protected(chip->routes, true));
+		kfree(chip);
+		return r;
+	}
 	/* Whoever sees the pointer sees the chip behind it. */
 	smp_store_release(&vm->irqchip, chip);
 	return 0;
-err:
-	kfree(chip);
-	kvfree(routes);
-	return r;
+}
+
+int irqchip_create_split(struct vm *vm, u64 eoi_gsis)
+{
+	struct irqchip *chip;
+
+	lockdep_assert_held(&vm->mutex);
+	if (eoi_gsis > ROUTE_MAX_GSIS)
+		return -EINVAL;
+	if (vm->irqchip || vm->nr_vcpus)
+		return -EEXIST;
+
+	chip = chip_alloc(vm, no_routes());
+	if (!chip)
+		return -ENOMEM;
+	chip->split = true;
+	chip->eoi_gsis = eoi_gsis;
+	/* Whoever sees the pointer sees the chip behind it. */
+	smp_store_release(&vm->irqchip, chip);
+	return 0;
 }
 
 void irqchip_free(struct vm *vm)
@@ -547,7 +606,7 @@ int irqchip_get_chip(struct vm *vm, struct kvm_irqchip *state)
 	unsigned long flags;
 	int r = 0;
 
-	if (!chip)
+	if (!irqchip_has_pic(vm))
 		return -ENXIO;
 	raw_spin_lock_irqsave(&chip->lock, flags);
 	switch (state->chip_id) {
@@ -575,7 +634,7 @@ int irqchip_set_chip(struct vm *vm, const struct kvm_irqchip *state)
 	bool output;
 	int r = 0, idx;
 
-	if (!chip)
+	if (!irqchip_has_pic(vm))
 		return -ENXIO;
 	idx = srcu_read_lock(&vm->srcu);	/* the routes are looked at */
 	raw_spin_lock_irqsave(&chip->lock, flags);

@@ -36,11 +36,14 @@ struct irqchip {
 	struct vioapic ioapic;				/* lock */
 	u8 pic_sources[VPIC_NR_PINS];			/* lock: bitmap of enum irq_source */
 	u8 ioapic_sources[VIOAPIC_NR_PINS];		/* lock: the same */
-	bool pic_output;				/* written under lock, read anywhere */
+	bool pic_output;				/* written under lock, read anywhere; split:
+							 * some vCPU was given a vector once */
 	u32 eoi_vectors[8];				/* likewise: vectors we want to see end */
 	struct route_table __rcu *routes;		/* vm->srcu; writers: vm->mutex */
 	struct pit *pit;				/* set once under vm->mutex */
 	struct vm *vm;
+	bool split;					/* constant: PIC and IOAPIC are user space's */
+	u32 eoi_gsis;					/* split: GSIs below are its IOAPIC's pins */
 	struct iodev pic_master, pic_slave, pic_elcr, ioapic_mmio;
 	struct list_head irqfds;			/* irqfd_lock */
 	spinlock_t irqfd_lock;
@@ -49,6 +52,8 @@ struct irqchip {
 
 /* vm->mutex held. irqchip_create: -EEXIST, -EINVAL after the first vCPU, -ENOMEM. */
 int irqchip_create(struct vm *vm);
+/* KVM_CAP_SPLIT_IRQCHIP: local APICs and routes alone; vm->mutex held. -EEXIST, -EINVAL, -ENOMEM. */
+int irqchip_create_split(struct vm *vm, u64 eoi_gsis);
 void irqchip_free(struct vm *vm);	/* with the VM; NULL is fine */
 
 /* KVM_GET_IRQCHIP, KVM_SET_IRQCHIP: -ENXIO without a chip, -EINVAL unknown chip id. */
@@ -80,6 +85,12 @@ static inline bool irqchip_pic_pending(const struct vm *vm)
 }
 
 int irqchip_pic_ack(struct vm *vm);	/* the vector */
+
+/* Is the PIC ours? If not, user space hands its vectors to a vCPU (KVM_INTERRUPT). */
+static inline bool irqchip_has_pic(const struct vm *vm)
+{
+	return vm->irqchip && !vm->irqchip->split;
+}
 
 /* KVM_CREATE_PIT2: vm->mutex held; -EEXIST, -ENOENT without a chip. GET/SET_PIT2: -ENXIO without a PIT. */
 int pit_create(struct vm *vm, const struct kvm_pit_config *config);

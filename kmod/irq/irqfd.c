@@ -226,7 +226,8 @@ int irqfd_ioctl(struct vm *vm, const struct kvm_irqfd *args)
 	if (!vm->irqchip || args->gsi >= ROUTE_MAX_GSIS)
 		return -EINVAL;
 	if (!(args->flags & KVM_IRQFD_FLAG_DEASSIGN))
-		return irqfd_assign(vm, args);
+		return args->flags & KVM_IRQFD_FLAG_RESAMPLE && vm->irqchip->split ?
+		       -EINVAL : irqfd_assign(vm, args);
 
 	event = eventfd_ctx_fdget(args->fd);
 	if (IS_ERR(event))

@@ -62,12 +62,23 @@ static void timer_arm(struct vcpu *v)
 		hrtimer_cancel(&l->timer);
 }
 
+/* An IOAPIC waits for this: ours, or one in user space. */
+static void tell_eoi(struct vcpu *v, const struct vlapic_effects *e)
+{
+	if (!v->vm->irqchip->split) {
+		irqchip_eoi(v->vm, e->eoi_vector, e->eoi_level);
+		return;
+	}
+	v->eoi_vector = e->eoi_vector;
+	vcpu_request(v, REQ_IOAPIC_EOI);
+}
+
 static void apply(struct vcpu *v, const struct vlapic_effects *e)
 {
 	struct lapic *l = v->lapic;
 
 	if (e->eoi && irqchip_wants_eoi(v->vm->irqchip, e->eoi_vector))
-		irqchip_eoi(v->vm, e->eoi_vector, e->eoi_level);
+		tell_eoi(v, e);
 	if (e->ipi)
 		irqchip_send(v->vm, &e->msg, v);
 	if (e->timer_rearm)
@@ -179,6 +190,30 @@ static void drain(struct vcpu *v)
 	}
 }
 
+/* Does the PIC, or user space in its place, have a vector for this vCPU? */
+static bool pic_pending(const struct vcpu *v)
+{
+	return v->lapic->accepts_pic && irqchip_pic_pending(v->vm) &&
+	       (!v->vm->irqchip->split || v->user_vector >= 0);
+}
+
+int irq_give(struct vcpu *v, u8 vector)
+{
+	if (!v->vm->irqchip->split)
+		return -ENXIO;
+	if (v->user_vector >= 0)
+		return -EEXIST;
+	v->user_vector = vector;
+	WRITE_ONCE(v->vm->irqchip->pic_output, true);
+	vcpu_request(v, REQ_IRQ);
+	return 0;
+}
+
+bool irq_wanted(const struct vcpu *v)
+{
+	return !v->lapic || (v->lapic->accepts_pic && v->user_vector < 0);
+}
+
 bool irq_pending(struct vcpu *v)
 {
 	struct lapic *l = v->lapic;
@@ -189,7 +224,7 @@ bool irq_pending(struct vcpu *v)
 		drain(v);
 	if (vlapic_pending(&l->model) >= 0)
 		return true;
-	return l->accepts_pic && irqchip_pic_pending(v->vm);
+	return pic_pending(v);
 }
 
 /* The deadline's interrupt is delivered, but not before its time. Learn how early to be. */
@@ -214,8 +249,13 @@ int irq_take(struct vcpu *v)
 	struct lapic *l = v->lapic;
 	int vector;
 
-	if (l->accepts_pic && irqchip_pic_pending(v->vm))
-		return irqchip_pic_ack(v->vm);
+	if (pic_pending(v)) {
+		if (!v->vm->irqchip->split)
+			return irqchip_pic_ack(v->vm);
+		vector = v->user_vector;
+		v->user_vector = -1;
+		return vector;
+	}
 	vector = vlapic_pending(&l->model);
 	if (vector >= 0)
 		vlapic_ack(&l->model, vector);
@@ -380,13 +420,18 @@ void lapic_set_deadline(struct vcpu *v, u64 tsc)
 
 /* State for user space */
 
+static bool x2_format(const struct vcpu *v)
+{
+	return READ_ONCE(v->vm->opt.x2apic_api) & KVM_X2APIC_API_USE_32BIT_IDS;
+}
+
 int lapic_get_state(struct vcpu *v, struct kvm_lapic_state *state)
 {
 	if (!v->lapic)
 		return -EINVAL;
 	drain(v);
 	lapic_timer_serve(v);
-	vlapic_get(&v->lapic->model, false, now_ns(), state);
+	vlapic_get(&v->lapic->model, x2_format(v), now_ns(), state);
 	return 0;
 }
 
@@ -397,7 +442,7 @@ int lapic_set_state(struct vcpu *v, const struct kvm_lapic_state *state)
 	if (!v->lapic)
 		return -EINVAL;
 	drain(v);
-	r = vlapic_set(&v->lapic->model, state, false, now_ns());
+	r = vlapic_set(&v->lapic->model, state, x2_format(v), now_ns());
 	if (r)
 		return r;
 	refresh(v);

@@ -63,6 +63,13 @@ static inline u8 lapic_cr8(const struct vcpu *v)
 
 void lapic_set_cr8(struct vcpu *v, u8 cr8);
 
+/*
+ * Without a PIC in the kernel. KVM_INTERRUPT with a local APIC: -ENXIO: there is a PIC;
+ * -EEXIST: one waits already. Could the vCPU take a vector from user space now?
+ */
+int irq_give(struct vcpu *v, u8 vector);
+bool irq_wanted(const struct vcpu *v);
+
 void lapic_set_tpr(struct vcpu *v, u8 tpr);
 
 /* vapic.c. KVM_SET_VAPIC_ADDR: 0 or -EINVAL. The cell's TPR becomes the APIC's, and back. */

@@ -151,7 +151,7 @@ int pit_create(struct vm *vm, const struct kvm_pit_config *config)
 	int r;
 
 	lockdep_assert_held(&vm->mutex);
-	if (!vm->irqchip)
+	if (!irqchip_has_pic(vm))
 		return -ENOENT;
 	if (vm->irqchip->pit)
 		return -EEXIST;

@@ -20,9 +20,9 @@
 /**
  * msi_to_apic_msg() - the message that a write of an MSI is
  * @address_lo:	low half of the address
- * @address_hi:	high half; bits 31:8 are those of the destination if @x2_format
+ * @address_hi:	high half; bits 31:8 are those of the destination if @rules.x2_format
  * @data:	the data
- * @x2_format:	user space asked for 32-bit ids
+ * @rules:	how the VM was set up
  * @out:	the message
  *
  * A redirection hint turns a fixed message into a lowest-priority one: one of the
@@ -30,10 +30,10 @@
  *
  * Return: 0, or -EINVAL.
  */
-int msi_to_apic_msg(u32 address_lo, u32 address_hi, u32 data, bool x2_format,
+int msi_to_apic_msg(u32 address_lo, u32 address_hi, u32 data, struct route_rules rules,
 		    struct apic_msg *out)
 {
-	if (x2_format && (address_hi & MSI_HI_RESERVED))
+	if (rules.x2_format && (address_hi & MSI_HI_RESERVED))
 		return -EINVAL;
 
 	*out = (struct apic_msg) {
@@ -44,10 +44,10 @@ int msi_to_apic_msg(u32 address_lo, u32 address_hi, u32 data, bool x2_format,
 		.level_trig = data & MSI_DATA_LEVEL,
 		.assert = true,
 	};
-	if (x2_format)
+	if (rules.x2_format)
 		out->dest |= address_hi;
 	/* Such ids are for more than 255 CPUs, but 0xff alone still means all. */
-	out->wide = out->dest > APIC_ID_BROADCAST_XAPIC;
+	out->wide = rules.no_quirk || out->dest > APIC_ID_BROADCAST_XAPIC;
 	if (out->delivery == APIC_MSG_FIXED && (address_lo & MSI_ADDR_REDIRECT))
 		out->delivery = APIC_MSG_LOWEST;
 	return 0;
@@ -165,9 +165,28 @@ static int add_row(struct route_table *t, const struct kvm_irq_routing_entry *ro
 			return -EINVAL;
 		r->kind = ROUTE_MSI;
 		return msi_to_apic_msg(row->u.msi.address_lo, row->u.msi.address_hi,
-				       row->u.msi.data, rules.x2_format, &r->msi);
+				       row->u.msi.data, rules, &r->msi);
 	default:
 		return -EINVAL;
+	}
+}
+
+/**
+ * route_level_vectors() - vectors whose EOI an IOAPIC in user space wants to see
+ * @t:		a table
+ * @nr_gsis:	the GSIs below are the IOAPIC's pins
+ * @map:	256 bits, set: a level-triggered MSI has this vector
+ */
+void route_level_vectors(const struct route_table *t, u32 nr_gsis, u32 map[8])
+{
+	u32 gsi;
+
+	memset(map, 0, 8 * sizeof(map[0]));
+	for (gsi = 0; gsi < min(nr_gsis, t->nr_gsis); gsi++) {
+		const struct route *r = &t->gsi[gsi];
+
+		if (r->kind == ROUTE_MSI && r->msi.level_trig)
+			map[r->msi.vector / 32] |= 1u << (r->msi.vector % 32);
 	}
 }
 

@@ -45,6 +45,7 @@ struct route_table {
 struct route_rules {
 	bool split;		/* no PIC and IOAPIC here: rows to them are refused */
 	bool x2_format;		/* KVM_X2APIC_API_USE_32BIT_IDS: MSIs carry 32-bit ids */
+	bool no_quirk;		/* KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK: 0xff is one CPU's id */
 };
 
 unsigned int route_default_rows(struct kvm_irq_routing_entry rows[ROUTE_DEFAULT_ROWS]);
@@ -52,8 +53,9 @@ int route_count_gsis(const struct kvm_irq_routing_entry *rows, unsigned int n);
 size_t route_table_size(u32 nr_gsis);
 int route_table_fill(struct route_table *t, u32 nr_gsis, const struct kvm_irq_routing_entry *rows,
 		     unsigned int n, struct route_rules rules);
-int msi_to_apic_msg(u32 address_lo, u32 address_hi, u32 data, bool x2_format,
+int msi_to_apic_msg(u32 address_lo, u32 address_hi, u32 data, struct route_rules rules,
 		    struct apic_msg *out);
+void route_level_vectors(const struct route_table *t, u32 nr_gsis, u32 map[8]);
 
 /**
  * route_lookup() - the targets of a GSI

@@ -212,7 +212,9 @@ static void route_msi(struct kunit *test)
 		struct apic_msg m;
 
 		KUNIT_EXPECT_EQ(test, msi_to_apic_msg(rows[i].lo, rows[i].hi, rows[i].data,
-						      rows[i].x2, &m), 0);
+						      (struct route_rules){
+							      .x2_format = rows[i].x2,
+						      }, &m), 0);
 		KUNIT_EXPECT_EQ_MSG(test, m.dest, w->dest, "row %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, m.dest_mode, w->dest_mode, "row %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, m.delivery, w->delivery, "row %u", i);
@@ -224,11 +226,31 @@ static void route_msi(struct kunit *test)
 	}
 }
 
+static void test_level_vectors(struct kunit *test)
+{
+	struct kvm_irq_routing_entry rows[3] = {
+		{ .gsi = 1, .type = KVM_IRQ_ROUTING_MSI, .u.msi.data = 0x8041 },
+		{ .gsi = 2, .type = KVM_IRQ_ROUTING_MSI, .u.msi.data = 0x42 },
+		{ .gsi = 5, .type = KVM_IRQ_ROUTING_MSI, .u.msi.data = 0x8043 },
+	};
+	struct route_table *t = kunit_kzalloc(test, route_table_size(6), GFP_KERNEL);
+	u32 map[8], i;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	KUNIT_ASSERT_EQ(test, route_table_fill(t, 6, rows, 3, (struct route_rules){}), 0);
+	route_level_vectors(t, 5, map);
+	for (i = 0; i < 8; i++)
+		KUNIT_EXPECT_EQ(test, map[i], i == 2 ? BIT(1) : 0);
+	route_level_vectors(t, 24, map);
+	KUNIT_EXPECT_EQ(test, map[2], BIT(1) | BIT(3));
+}
+
 static struct kunit_case route_cases[] = {
 	KUNIT_CASE(route_default_table),
 	KUNIT_CASE(route_custom_table),
 	KUNIT_CASE(route_refused),
 	KUNIT_CASE(route_msi),
+	KUNIT_CASE(test_level_vectors),
 	{}
 };
 
