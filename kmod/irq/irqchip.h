@@ -36,8 +36,8 @@ struct irqchip {
 	struct vioapic ioapic;				/* lock */
 	u8 pic_sources[VPIC_NR_PINS];			/* lock: bitmap of enum irq_source */
 	u8 ioapic_sources[VIOAPIC_NR_PINS];		/* lock: the same */
-	bool pic_output;				/* written under lock, read anywhere; split:
-							 * some vCPU was given a vector once */
+	/* Written under lock, read anywhere; split: some vCPU was given a vector once. */
+	bool pic_output;
 	u32 eoi_vectors[8];				/* likewise: vectors we want to see end */
 	struct route_table __rcu *routes;		/* vm->srcu; writers: vm->mutex */
 	struct pit *pit;				/* set once under vm->mutex */
