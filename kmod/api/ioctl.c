@@ -71,6 +71,11 @@ long ioctl_dispatch(const struct ioctl_table *table, void *object,
 
 	if (!row)
 		return table->unknown;
+	if (row->first) {
+		ret = row->first(object);
+		if (ret)
+			return ret;
+	}
 	size = max(row->in, row->out);
 	if (!size)
 		return ioctl_call(table, row, object, NULL, raw);

@@ -29,12 +29,16 @@ struct ioctl_row {
 	u16 out;		/* bytes written after it has succeeded */
 	u16 flags;		/* for the table's call() */
 	ioctl_handler *handle;
+	/* May be NULL. An error that KVM finds before it looks at the argument, or 0. */
+	int (*first)(void *object);
 };
 
 /* The directions are ours, not the command's: some KVM numbers claim the wrong one. */
 #define IOCTL_PLAIN(cmd, flags, fn)	{ cmd, 0, 0, flags, fn }
 #define IOCTL_READS(cmd, type, flags, fn)	\
 	{ cmd, sizeof(type), 0, flags, fn }
+#define IOCTL_READS_LATE(cmd, type, flags, check, fn)	\
+	{ cmd, sizeof(type), 0, flags, fn, check }
 #define IOCTL_WRITES(cmd, type, flags, fn)	\
 	{ cmd, 0, sizeof(type), flags, fn }
 #define IOCTL_BOTH(cmd, type, flags, fn)	\

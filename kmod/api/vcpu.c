@@ -29,6 +29,13 @@
 #define LOAD	BIT(0)	/* registers: between vcpu_load() and vcpu_put() */
 #define SRCU	BIT(1)	/* guest memory, slots, routes: vm->srcu held */
 
+static int vcpu_has_lapic(void *object)
+{
+	const struct vcpu *v = object;
+
+	return v->lapic ? 0 : -EINVAL;
+}
+
 static long vcpu_get_lapic(void *object, void *arg, unsigned long raw)
 {
 	return lapic_get_state(object, arg);
@@ -74,15 +81,9 @@ static long vcpu_get_tsc_khz(void *object, void *arg, unsigned long raw)
 	return v->vm->tsc_khz;
 }
 
-/* The vCPU's TSC is the host's: only what is as good as equal can be promised. */
 static long vcpu_set_tsc_khz(void *object, void *arg, unsigned long raw)
 {
-	u32 khz = (u32)raw ?: host_caps.tsc_khz;
-	u32 slack = host_caps.tsc_khz / 4000;		/* 250 ppm */
-
-	if (khz < host_caps.tsc_khz - slack || khz > host_caps.tsc_khz + slack)
-		return -EINVAL;
-	return 0;
+	return tsc_set_khz(raw);
 }
 
 static const struct ioctl_row vcpu_rows[] = {
@@ -101,9 +102,11 @@ static const struct ioctl_row vcpu_rows[] = {
 	IOCTL_WRITES(KVM_GET_MP_STATE, struct kvm_mp_state, LOAD, state_get_mp_state),
 	IOCTL_READS(KVM_SET_MP_STATE, struct kvm_mp_state, LOAD, state_set_mp_state),
 	IOCTL_WRITES(KVM_GET_LAPIC, struct kvm_lapic_state, LOAD, vcpu_get_lapic),
-	IOCTL_READS(KVM_SET_LAPIC, struct kvm_lapic_state, LOAD | SRCU, vcpu_set_lapic),
+	IOCTL_READS_LATE(KVM_SET_LAPIC, struct kvm_lapic_state, LOAD | SRCU, vcpu_has_lapic,
+			 vcpu_set_lapic),
 	IOCTL_BOTH(KVM_TPR_ACCESS_REPORTING, struct kvm_tpr_access_ctl, 0, vcpu_tpr_reporting),
-	IOCTL_READS(KVM_SET_VAPIC_ADDR, struct kvm_vapic_addr, SRCU, vcpu_set_vapic),
+	IOCTL_READS_LATE(KVM_SET_VAPIC_ADDR, struct kvm_vapic_addr, SRCU, vcpu_has_lapic,
+			 vcpu_set_vapic),
 	IOCTL_WRITES(KVM_GET_DEBUGREGS, struct kvm_debugregs, LOAD, state_get_debugregs),
 	IOCTL_READS(KVM_SET_DEBUGREGS, struct kvm_debugregs, LOAD, state_set_debugregs),
 	IOCTL_READS(KVM_SET_GUEST_DEBUG, struct kvm_guest_debug, LOAD, vcpu_guest_debug),

@@ -73,6 +73,13 @@ static long vm_set_tss(void *object, void *arg, unsigned long raw)
 	return 0;
 }
 
+static int vm_has_no_vcpu(void *object)
+{
+	const struct vm *vm = object;
+
+	return READ_ONCE(vm->nr_vcpus) ? -EINVAL : 0;
+}
+
 static long vm_set_identity_map(void *object, void *arg, unsigned long raw)
 {
 	struct vm *vm = object;
@@ -216,6 +223,18 @@ static long vm_reinject(void *object, void *arg, unsigned long raw)
 	return pit_reinject_control(object, arg);
 }
 
+static long vm_get_tsc_khz(void *object, void *arg, unsigned long raw)
+{
+	const struct vm *vm = object;
+
+	return vm->tsc_khz;
+}
+
+static long vm_set_tsc_khz(void *object, void *arg, unsigned long raw)
+{
+	return tsc_set_khz(raw);
+}
+
 static long vm_get_clock(void *object, void *arg, unsigned long raw)
 {
 	clock_get(object, arg);
@@ -254,7 +273,7 @@ static const struct ioctl_row vm_rows[] = {
 	IOCTL_PLAIN(KVM_RESET_DIRTY_RINGS, 0, vm_reset_dirty_rings),
 	IOCTL_PLAIN(KVM_CREATE_VCPU, 0, vm_create_vcpu),
 	IOCTL_PLAIN(KVM_SET_TSS_ADDR, 0, vm_set_tss),
-	IOCTL_READS(KVM_SET_IDENTITY_MAP_ADDR, u64, 0, vm_set_identity_map),
+	IOCTL_READS_LATE(KVM_SET_IDENTITY_MAP_ADDR, u64, 0, vm_has_no_vcpu, vm_set_identity_map),
 	IOCTL_PLAIN(KVM_SET_BOOT_CPU_ID, 0, vm_set_boot_cpu),
 	IOCTL_PLAIN(KVM_CREATE_IRQCHIP, 0, vm_create_irqchip),
 	IOCTL_BOTH(KVM_GET_IRQCHIP, struct kvm_irqchip, 0, vm_get_irqchip),
@@ -267,11 +286,13 @@ static const struct ioctl_row vm_rows[] = {
 	IOCTL_READS(KVM_IOEVENTFD, struct kvm_ioeventfd, 0, vm_ioeventfd),
 	IOCTL_PLAIN(KVM_CREATE_PIT, 0, vm_create_pit),
 	IOCTL_READS(KVM_CREATE_PIT2, struct kvm_pit_config, 0, vm_create_pit2),
-	IOCTL_WRITES(KVM_GET_PIT, struct kvm_pit_state, 0, vm_get_pit),
+	IOCTL_BOTH(KVM_GET_PIT, struct kvm_pit_state, 0, vm_get_pit),
 	IOCTL_READS(KVM_SET_PIT, struct kvm_pit_state, 0, vm_set_pit),
 	IOCTL_WRITES(KVM_GET_PIT2, struct kvm_pit_state2, 0, vm_get_pit2),
 	IOCTL_READS(KVM_SET_PIT2, struct kvm_pit_state2, 0, vm_set_pit2),
 	IOCTL_READS(KVM_REINJECT_CONTROL, struct kvm_reinject_control, 0, vm_reinject),
+	IOCTL_PLAIN(KVM_GET_TSC_KHZ, 0, vm_get_tsc_khz),
+	IOCTL_PLAIN(KVM_SET_TSC_KHZ, 0, vm_set_tsc_khz),
 	IOCTL_WRITES(KVM_GET_CLOCK, struct kvm_clock_data, 0, vm_get_clock),
 	IOCTL_READS(KVM_SET_CLOCK, struct kvm_clock_data, 0, vm_set_clock),
 	IOCTL_READS(KVM_REGISTER_COALESCED_MMIO, struct kvm_coalesced_mmio_zone,

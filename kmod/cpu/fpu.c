@@ -80,6 +80,8 @@ void fpu_reset(struct vcpu *v, bool init)
 	kvfree(image);
 }
 
+#define MXCSR_BITS	0xffffu		/* the others would be refused */
+
 int fpu_get_legacy(struct vcpu *v, struct kvm_fpu *fpu)
 {
 	union fpregs_state *image = image_alloc(v);
@@ -112,7 +114,7 @@ static void fx_fill(struct fxregs_state *fx, const struct kvm_fpu *fpu)
 	fx->fop = fpu->last_opcode;
 	fx->rip = fpu->last_ip;
 	fx->rdp = fpu->last_dp;
-	fx->mxcsr = fpu->mxcsr;
+	fx->mxcsr = fpu->mxcsr & MXCSR_BITS;	/* KVM does not look at it at all */
 }
 
 /* The components beyond FXSAVE's stay as they are. */

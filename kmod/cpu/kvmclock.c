@@ -177,6 +177,17 @@ void vcpu_set_tsc_offset(struct vcpu *v, u64 offset)
 		vcpu_request(v, REQ_CLOCK);
 }
 
+#define TSC_SLACK_PPM	250
+
+int tsc_set_khz(u32 khz)
+{
+	u32 slack = host_caps.tsc_khz / (1000000 / TSC_SLACK_PPM);
+
+	if (khz && (khz < host_caps.tsc_khz - slack || khz > host_caps.tsc_khz + slack))
+		return -EINVAL;
+	return 0;
+}
+
 #define TSC_MATCH_NS	NSEC_PER_SEC
 
 /*

@@ -26,6 +26,12 @@ int kvmclock_write_wall(struct vcpu *v, u64 val);	/* MSR_KVM_WALL_CLOCK(_NEW) */
 /* KVM_KVMCLOCK_CTRL: tell the guest it was stopped. -EINVAL: no clock page. */
 int kvmclock_stopped(struct vcpu *v);
 
+/*
+ * KVM_SET_TSC_KHZ, 0: the host's. A guest's TSC is the host's: only what is as good as equal
+ * can be promised, or -EINVAL.
+ */
+int tsc_set_khz(u32 khz);
+
 /* IA32_TSC and IA32_TSC_ADJUST written, by user space (@host) or the guest. Loaded. */
 void tsc_write(struct vcpu *v, u64 val, bool host);
 void tsc_adjust(struct vcpu *v, u64 val, bool host);

@@ -158,13 +158,15 @@ int ioeventfd_ioctl(struct vm *vm, const struct kvm_ioeventfd *args)
 		.pio = args->flags & KVM_IOEVENTFD_FLAG_PIO,
 	};
 
-	/* virtio-ccw is another architecture's bus. */
-	if (!args_valid(args) || (args->flags & KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY))
+	bool off = args->flags & KVM_IOEVENTFD_FLAG_DEASSIGN;
+
+	/* virtio-ccw is another architecture's bus. What is taken away is only looked up. */
+	if (!off && (!args_valid(args) || (args->flags & KVM_IOEVENTFD_FLAG_VIRTIO_CCW_NOTIFY)))
 		return -EINVAL;
 	want.event = eventfd_ctx_fdget(args->fd);
 	if (IS_ERR(want.event))
 		return PTR_ERR(want.event);
-	if (args->flags & KVM_IOEVENTFD_FLAG_DEASSIGN)
+	if (off)
 		return ioeventfd_deassign(vm, &want);
 	return ioeventfd_assign(vm, &want);
 }

@@ -155,9 +155,6 @@ int pit_create(struct vm *vm, const struct kvm_pit_config *config)
 		return -ENOENT;
 	if (vm->irqchip->pit)
 		return -EEXIST;
-	if (config->flags & ~KVM_PIT_SPEAKER_DUMMY)
-		return -EINVAL;
-
 	pit = kzalloc(sizeof(*pit), GFP_KERNEL_ACCOUNT);
 	if (!pit)
 		return -ENOMEM;
