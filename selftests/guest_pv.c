@@ -179,16 +179,19 @@ static void *compete(void *unused)
 	return NULL;
 }
 
-/* Read one page until another one is there in its place. */
+#define GO	(GPA_DATA + 0xc00)
+
+/* Read one page; and when user space says so the one that is there in its place. */
 static GUEST uint64_t spin(uint64_t ticks)
 {
-	volatile uint64_t *there = (void *)GPA_FREE;
+	volatile uint64_t *there = (void *)GPA_FREE, *go = (void *)GO;
 	uint64_t end = rdtsc() + ticks;
 
+	GUEST_ASSERT(*there == 1);
 	wrmsr(MSR_KVM_STEAL_TIME, GPA_DATA | KVM_MSR_ENABLED);
 	GUEST_SYNC(0);
 	GUEST_ASSERT(!(PAGE->version & 1) && !PAGE->flags && !PAGE->preempted);
-	while (*there != 2 && rdtsc() < end)
+	while (!*go && rdtsc() < end)
 		relax();
 	GUEST_ASSERT(!(PAGE->version & 1) && !PAGE->preempted);
 	return *there;
@@ -231,6 +234,7 @@ TEST_F(pv, waiting_is_counted_and_shown)
 	for (end = now_ns() + 5000000000; now_ns() < end && !asked;)
 		asked = ask_for_flush(self->page);
 	EXPECT_TRUE(asked);
+	*(volatile uint64_t *)(self->vm->mem + GO) = 1;
 	EXPECT_EQ(2, runner_wait(runner));
 	stop = 1;
 	pthread_join(other, NULL);
