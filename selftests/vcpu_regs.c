@@ -3,6 +3,7 @@
  * KVM_{GET,SET}_REGS, SREGS, SREGS2: what goes in comes out, the guest has it,
  * and an impossible set of control registers is refused whole.
  */
+#include <stdio.h>
 #include "kselftest_harness.h"
 #include "guest.h"
 
@@ -268,6 +269,49 @@ TEST_F(regs, sregs2_round_trip)
 	}
 	one.flags = 1 << 5;
 	EXPECT_EQ(-EINVAL, kvm_ioctl(self->vcpu->fd, KVM_SET_SREGS2, &one));
+}
+
+/* --- what only the CPU refuses, and says why --- */
+
+/* The line "entry-refused:" of the vCPU's fdinfo, or "". */
+static const char *refusal(struct vcpu *vcpu)
+{
+	static char line[256];
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", vcpu->fd);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f) && strncmp(line, "entry-refused:", 14))
+		line[0] = 0;
+	if (f)
+		fclose(f);
+	return line;
+}
+
+static GUEST uint64_t guest_well(uint64_t unused)
+{
+	return 7;
+}
+
+/* Both vendors refuse code that is of 64 and of 32 bits. A good state is taken after that. */
+TEST_F(regs, refused_entry_is_explained)
+{
+	struct kvm_sregs sregs;
+
+	vcpu_start(self->vcpu, guest_well, 0);
+	get_sregs(self->vcpu, &sregs);
+	sregs.cs.db = 1;
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_SREGS, &sregs));
+	EXPECT_EQ(0, vcpu_run(self->vcpu));
+	EXPECT_EQ(KVM_EXIT_FAIL_ENTRY, self->vcpu->run->exit_reason);
+	if (device_is_vitro()) {
+		EXPECT_NE(NULL, strstr(refusal(self->vcpu), "CS ")) {
+			TH_LOG("%s", refusal(self->vcpu));
+		}
+	}
+	vcpu_start(self->vcpu, guest_well, 0);
+	EXPECT_EQ(7, vcpu_run_done(self->vcpu));
 }
 
 TEST_HARNESS_MAIN

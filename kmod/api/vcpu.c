@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
 
 #include "../core/coalesced.h"
 #include "../core/vcpu.h"
@@ -338,9 +339,24 @@ static int vcpu_fd_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* /proc/PID/fdinfo/N: why the last entry was refused. A vCPU that runs has nothing to tell. */
+static void vcpu_fd_show(struct seq_file *m, struct file *file)
+{
+	struct vcpu *v = file->private_data;
+	const struct entry_fault *f = &v->refusal;
+
+	if (!mutex_trylock(&v->mutex))
+		return;
+	if (f->rule)
+		seq_printf(m, "entry-refused:\t%s%s\t0x%llx\t%s\t%s\n", f->unit, f->field,
+			   f->value, f->rule, f->section);
+	mutex_unlock(&v->mutex);
+}
+
 static const struct file_operations vcpu_fops = {
 	.owner = THIS_MODULE,
 	.release = vcpu_fd_release,
+	.show_fdinfo = vcpu_fd_show,
 	.unlocked_ioctl = vcpu_fd_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = vcpu_fd_mmap,

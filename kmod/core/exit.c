@@ -6,6 +6,7 @@
  * means: RETIRE, RESUME, inject_gp(), to_user(). Called by core/run.c; vcpu->mutex and
  * vm->srcu held, loaded. Nothing here knows which vendor's CPU it runs on.
  */
+#include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <asm/processor-flags.h>
 #include <asm/trapnr.h>
@@ -470,8 +471,22 @@ static enum verdict handle_shutdown(struct vcpu *v, struct vm_exit *e)
 	return to_user(v, KVM_EXIT_SHUTDOWN);
 }
 
+static void explain_refusal(struct vcpu *v)
+{
+	struct entry_fault *f = &v->refusal;
+
+	*f = (struct entry_fault){};
+	if (backend->explain_refusal(v, f))
+		pr_info_ratelimited("vitro: vcpu %u: entry refused: %s%s is 0x%llx: %s (\"%s\")\n",
+				    v->id, f->unit, f->field, f->value, f->rule, f->section);
+	else
+		pr_info_ratelimited("vitro: vcpu %u: entry refused, no rule known that is violated\n",
+				    v->id);
+}
+
 static enum verdict handle_fail_entry(struct vcpu *v, struct vm_exit *e)
 {
+	explain_refusal(v);
 	v->run->fail_entry.hardware_entry_failure_reason = e->reason;
 	v->run->fail_entry.cpu = v->cpu;
 	return to_user(v, KVM_EXIT_FAIL_ENTRY);

@@ -91,6 +91,16 @@ struct vm_exit {
 	};
 };
 
+/* Why the hardware refused an entry: the manual's rule that the state violates. */
+struct entry_fault {
+	const char *unit;	/* "CS " or the like, or "" */
+	const char *field;
+	u64 value;
+	const char *rule;	/* what must hold; NULL: no refusal, or no known reason */
+	const char *section;	/* of the manual, by its title */
+	u8 nr;			/* the rule's number in the backend's table */
+};
+
 enum verdict {
 	RETIRE,		/* the instruction is done: step over it, go on */
 	RESUME,		/* go on where the guest stands */

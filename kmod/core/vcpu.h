@@ -93,6 +93,7 @@ struct vcpu {
 	u32 windows;			/* WINDOW_* that are open now */
 	struct user_io io;
 	struct insn_glue insn;		/* the instruction being emulated and its log */
+	struct entry_fault refusal;	/* of the last entry that was refused; shown in fdinfo */
 	int run_error;			/* verdict USER: what KVM_RUN returns, 0 or -errno */
 
 	struct cpu_model model;		/* what CPUID says */

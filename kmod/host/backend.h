@@ -15,6 +15,7 @@
 struct vm;
 struct vcpu;
 struct vm_exit;
+struct entry_fault;
 struct event;
 struct tdp_format;
 struct host_caps;
@@ -65,6 +66,8 @@ struct backend {
 	/* preemption on: sets regs.valid for what came cheaply */
 	void (*decode_exit)(struct vcpu *v, struct vm_exit *e);
 	enum verdict (*private_exit)(struct vcpu *v, struct vm_exit *e);
+	/* loaded, after EXIT_FAIL_ENTRY: which rule is violated; false: none that is known */
+	bool (*explain_refusal)(struct vcpu *v, struct entry_fault *f);
 
 	/* event: loaded */
 	bool (*nmi_blocked)(struct vcpu *v);

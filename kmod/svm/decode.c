@@ -9,6 +9,9 @@
  * APM "SVM Intercept Exit Codes", "Secure Virtual Machine": "Decode Assists", "IOIO
  * Intercepts", "Nested Paging: Nested Page Faults".
  */
+#include <asm/processor.h>
+
+#include "entry_check.h"
 #include "svm.h"
 
 struct decode_row {
@@ -204,4 +207,14 @@ enum verdict svm_private_exit(struct vcpu *v, struct vm_exit *e)
 	e->exc.error = 0;
 	e->exc.dr6 = v->svm->vmcb->save.dr6;
 	return exit_table[EXIT_EXCEPTION].handle(v, e);
+}
+
+bool svm_explain_refusal(struct vcpu *v, struct entry_fault *f)
+{
+	const struct svm_entry entry = {
+		.vmcb = v->svm->vmcb,
+		.maxphyaddr = boot_cpu_data.x86_phys_bits,
+	};
+
+	return svm_entry_check(&entry, f);
 }

@@ -175,6 +175,7 @@ const struct backend svm_backend = {
 	.enter = svm_enter,
 	.decode_exit = svm_decode_exit,
 	.private_exit = svm_private_exit,
+	.explain_refusal = svm_explain_refusal,
 
 	.nmi_blocked = svm_nmi_blocked,
 	.set_nmi_masked = svm_set_nmi_masked,

@@ -103,6 +103,7 @@ void svm_flush_tlb(struct vcpu *v);
 /* decode.c */
 void svm_decode_exit(struct vcpu *v, struct vm_exit *e);
 enum verdict svm_private_exit(struct vcpu *v, struct vm_exit *e);
+bool svm_explain_refusal(struct vcpu *v, struct entry_fault *f);
 
 /* event.c */
 bool svm_nmi_blocked(struct vcpu *v);

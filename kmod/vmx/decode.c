@@ -7,8 +7,11 @@
  *
  * SDM "VMX Basic Exit Reasons", "VM Exits": "Recording VM-Exit Information".
  */
+#include <asm/msr.h>
+#include <asm/processor.h>
 #include <uapi/asm/debugreg.h>
 
+#include "entry_check.h"
 #include "vmx.h"
 
 struct decode_row {
@@ -55,6 +58,8 @@ static void fill_pio(struct vcpu *v, struct vm_exit *e)
 	e->pio.port = qual >> 16;
 }
 
+#define EPT_FINAL	(EPT_VIOLATION_GVA_IS_VALID | EPT_VIOLATION_GVA_TRANSLATED)
+
 /* A walk that sets accessed and dirty bits counts as a write. */
 static void fill_ept(struct vcpu *v, struct vm_exit *e)
 {
@@ -64,6 +69,8 @@ static void fill_ept(struct vcpu *v, struct vm_exit *e)
 	e->tdp.gpa = vmcs_read(GUEST_PHYSICAL_ADDRESS);
 	e->tdp.access = qual & EPT_VIOLATION_ACC_INSTR ? ACCESS_FETCH :
 			qual & EPT_VIOLATION_ACC_WRITE ? ACCESS_WRITE : ACCESS_READ;
+	if ((qual & EPT_FINAL) == EPT_FINAL)
+		e->tdp.access |= ACCESS_FINAL;
 }
 
 /* Types of access: to, from, CLTS, LMSW. The last two are left to the decoder. */
@@ -178,4 +185,29 @@ enum verdict vmx_private_exit(struct vcpu *v, struct vm_exit *e)
 		r->dr6 = (r->dr6 & ~(u64)DR_TRAP_BITS) | why;
 	}
 	return exit_table[EXIT_EXCEPTION].handle(v, e);
+}
+
+static void read_entry(struct vmx_entry *e)
+{
+	unsigned int i, seg;
+
+	for (i = 0; i < NR_VE; i++)
+		e->f[i] = vmcs_read(vmx_entry_fields[i]);
+	for (seg = 0; seg < NR_SEGS; seg++)
+		for (i = 0; i < NR_VE_PARTS; i++)
+			e->seg[seg][i] = vmcs_read(vmx_entry_seg_field(seg, i));
+	e->cr0_fixed0 = vmx_cr0_fixed;
+	e->cr4_fixed0 = vmx_cr4_fixed;
+	rdmsrl(MSR_IA32_VMX_CR0_FIXED1, e->cr0_fixed1);
+	rdmsrl(MSR_IA32_VMX_CR4_FIXED1, e->cr4_fixed1);
+	e->maxphyaddr = boot_cpu_data.x86_phys_bits;
+	e->linear_bits = boot_cpu_data.x86_virt_bits;
+}
+
+bool vmx_explain_refusal(struct vcpu *v, struct entry_fault *f)
+{
+	struct vmx_entry entry;
+
+	read_entry(&entry);
+	return vmx_entry_check(&entry, f);
 }

@@ -21,6 +21,13 @@ static const u32 inject_type[] = {
 	[EVENT_SOFT_IRQ]	= INTR_TYPE_SOFT_INTR,
 };
 
+/* A HLT without exit halts in the CPU itself, and few events are taken there. */
+void vmx_end_halt(const struct vmx_vcpu *s)
+{
+	if (!(s->cpu_ctl & CPU_BASED_HLT_EXITING))
+		vmcs_write(GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+}
+
 /* It is written to the VMCS at the entry itself. Real mode has no error codes. */
 void vmx_inject(struct vcpu *v, const struct event *ev)
 {
@@ -30,6 +37,7 @@ void vmx_inject(struct vcpu *v, const struct event *ev)
 	if (ev->has_error && (v->regs.cr0 & X86_CR0_PE))
 		s->entry_info |= INTR_INFO_DELIVER_CODE_MASK;
 	s->entry_error = ev->error;
+	vmx_end_halt(s);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/sysfs.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
@@ -30,6 +31,44 @@ module_param(ple, bool, 0444);
 MODULE_PARM_DESC(ple, "Intel: exit when a guest spins");
 module_param(ept_ad, bool, 0444);
 MODULE_PARM_DESC(ept_ad, "Intel: accessed and dirty bits in EPT");
+
+/* vmcs_accesses: 1 counts VMREADs and VMWRITEs of all vCPUs; reading gives both counts. */
+DEFINE_PER_CPU(struct vmcs_accesses, vmcs_accesses);
+DEFINE_STATIC_KEY_FALSE(vmcs_counting);
+
+static int vmcs_accesses_set(const char *val, const struct kernel_param *kp)
+{
+	bool on;
+	int r = kstrtobool(val, &on);
+
+	if (r)
+		return r;
+	if (on)
+		static_branch_enable(&vmcs_counting);
+	else
+		static_branch_disable(&vmcs_counting);
+	return 0;
+}
+
+static int vmcs_accesses_get(char *buffer, const struct kernel_param *kp)
+{
+	u64 reads = 0, writes = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		reads += READ_ONCE(per_cpu(vmcs_accesses, cpu).reads);
+		writes += READ_ONCE(per_cpu(vmcs_accesses, cpu).writes);
+	}
+	return sysfs_emit(buffer, "%llu %llu\n", reads, writes);
+}
+
+static const struct kernel_param_ops vmcs_accesses_ops = {
+	.set = vmcs_accesses_set,
+	.get = vmcs_accesses_get,
+};
+
+module_param_cb(vmcs_accesses, &vmcs_accesses_ops, NULL, 0644);
+MODULE_PARM_DESC(vmcs_accesses, "Intel: 1 counts VMREADs and VMWRITEs; reads as both counts");
 
 DEFINE_PER_CPU(struct vmx_cpu, vmx_cpus);
 

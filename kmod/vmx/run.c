@@ -268,6 +268,7 @@ const struct backend vmx_backend = {
 	.exit_irqoff = vmx_exit_irqoff,
 	.decode_exit = vmx_decode_exit,
 	.private_exit = vmx_private_exit,
+	.explain_refusal = vmx_explain_refusal,
 
 	.nmi_blocked = vmx_nmi_blocked,
 	.set_nmi_masked = vmx_set_nmi_masked,

@@ -229,6 +229,7 @@ void vmx_flush(struct vcpu *v, u32 groups)
 	if (groups & G_CODE) {
 		flush_seg(r, SEG_CS);
 		flush_seg(r, SEG_SS);
+		vmx_end_halt(v->vmx);	/* it goes on elsewhere */
 	}
 	if (groups & G_SEG)
 		flush_segs(r);

@@ -8,6 +8,7 @@
 #ifndef VITRO_VMX_VMX_H
 #define VITRO_VMX_VMX_H
 
+#include <linux/jump_label.h>
 #include <linux/list.h>
 #include <linux/percpu-defs.h>
 #include <asm/asm.h>
@@ -92,12 +93,22 @@ static inline bool vmx_has(u32 option)
 
 void vmx_access_failed(unsigned long field);
 
+/* Counting costs a jump label's NOP: see the module parameter vmcs_accesses. */
+struct vmcs_accesses {
+	u64 reads, writes;
+};
+
+DECLARE_PER_CPU(struct vmcs_accesses, vmcs_accesses);
+DECLARE_STATIC_KEY_FALSE(vmcs_counting);
+
 /* At reboot VMX is switched off under running guests: then these fault, and nothing matters. */
 static __always_inline u64 vmcs_read(unsigned long field)
 {
 	u64 val = 0;
 	bool bad = false;
 
+	if (static_branch_unlikely(&vmcs_counting))
+		this_cpu_inc(vmcs_accesses.reads);
 	asm volatile("1: vmread %[field], %[val]\n"
 		     "   setbe %[bad]\n"
 		     "2:\n"
@@ -112,6 +123,8 @@ static __always_inline void vmcs_write(unsigned long field, u64 val)
 {
 	bool bad = false;
 
+	if (static_branch_unlikely(&vmcs_counting))
+		this_cpu_inc(vmcs_accesses.writes);
 	asm volatile("1: vmwrite %[val], %[field]\n"
 		     "   setbe %[bad]\n"
 		     "2:\n"
@@ -166,6 +179,7 @@ void vmx_cpu_control(struct vmx_vcpu *s, u32 bits, bool on);
 /* decode.c */
 void vmx_decode_exit(struct vcpu *v, struct vm_exit *e);
 enum verdict vmx_private_exit(struct vcpu *v, struct vm_exit *e);
+bool vmx_explain_refusal(struct vcpu *v, struct entry_fault *f);
 
 /* event.c */
 bool vmx_nmi_blocked(struct vcpu *v);
@@ -174,5 +188,6 @@ void vmx_inject(struct vcpu *v, const struct event *ev);
 void vmx_reclaim(struct vcpu *v, struct event *ev);
 void vmx_open_window(struct vcpu *v, u32 which);
 void vmx_note_exit(struct vcpu *v);
+void vmx_end_halt(const struct vmx_vcpu *s);
 
 #endif
