@@ -110,13 +110,14 @@ void vmx_open_window(struct vcpu *v, u32 which)
 		vmx_cpu_control(s, CPU_BASED_CR8_LOAD_EXITING, which & WINDOW_TPR);
 }
 
-/* After each exit: what was to be injected is in, and NMIs are masked or not. */
+/* After each exit: the guest has run, what was to be injected is in, NMIs are masked or not. */
 void vmx_note_exit(struct vcpu *v)
 {
 	struct vmx_vcpu *s = v->vmx;
 
 	if (unlikely(s->refused || (s->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
 		return;
+	s->launched = true;
 	s->entry_info = 0;
 	s->nmi_masked = s->intr_state & GUEST_INTR_STATE_NMI;
 }

@@ -266,7 +266,6 @@ void vmx_fetch_exit(struct vcpu *v)
 		s->reason = vmcs_read(VM_INSTRUCTION_ERROR);
 		return;
 	}
-	s->launched = true;
 	s->reason = vmcs_read(VM_EXIT_REASON);
 	s->rsp = vmcs_read(GUEST_RSP);
 	s->rip = vmcs_read(GUEST_RIP);
