@@ -160,10 +160,13 @@ static GUEST uint64_t guest_rewrite(uint64_t unused)
 	while (!guest_stop) {
 		code[0] = 0x8b;			/* mov 8(%rbx), %eax */
 		code[2] = 0x08;
+		cpuid(0, 0);			/* an exit: time for the other to come by */
 		code[0] = 0x87;			/* xchg %eax, 16(%rbx) */
 		code[2] = 0x10;
+		cpuid(0, 0);
 		code[0] = 0x89;			/* mov %eax, 24(%rbx) */
 		code[2] = 0x18;
+		cpuid(0, 0);
 		code[1] = 0xc0;			/* registers; 18 eb fb: more of them, and STI */
 		code[1] = 0x43;
 		guest_rewrites++;
