@@ -25,25 +25,13 @@ FIXTURE_TEARDOWN(exc)
 	vm_free(self->vm);
 }
 
-static volatile uint64_t guest_db_count, guest_db_dr6;
-
-static GUEST void db_handler(struct frame *f)
-{
-	uint64_t dr6;
-
-	asm volatile("mov %%dr6, %0" : "=r"(dr6));
-	guest_db_dr6 = dr6;
-	guest_db_count++;
-	asm volatile("mov %0, %%dr6" :: "r"(0xffff0ff0ul));
-}
-
 /*
  * Armed and disarmed in one stay in the guest. If the host's interrupt ends it in between,
  * an emulated CPU may forget what was armed (docs/testbed.md): then once more.
  */
 static GUEST uint64_t guest_data_breakpoint(uint64_t unused)
 {
-	guest_handler[DB] = db_handler;
+	guest_handler[DB] = guest_note_debug;
 	for (int tries = 0; tries < 20 && !guest_db_count; tries++) {
 		/* write of 4 bytes */
 		asm volatile("mov %0, %%dr0" :: "r"(GPA_DATA + 0ul));

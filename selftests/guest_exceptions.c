@@ -580,22 +580,6 @@ TEST_F(exc, double_fault_on_its_own_stack)
 
 /* --- debug --- */
 
-static volatile uint64_t guest_db_count, guest_db_rip, guest_db_dr6;
-
-static GUEST void db_handler(struct frame *f)
-{
-	uint64_t dr6;
-
-	asm volatile("mov %%dr6, %0" : "=r"(dr6));
-	guest_db_dr6 = dr6;
-	guest_db_rip = f->rip;
-	guest_db_count++;
-	asm volatile("mov %0, %%dr6" :: "r"(0xffff0ff0ul));
-	/* resume over an instruction breakpoint, end a single-step run */
-	f->rflags |= 1 << 16;
-	f->rflags &= ~0x100ul;
-}
-
 static GUEST uint64_t guest_debug(uint64_t unused)
 {
 	uint64_t v;
@@ -627,7 +611,7 @@ static GUEST uint64_t guest_single_step(uint64_t unused)
 {
 	uint64_t after;
 
-	guest_handler[DB] = db_handler;
+	guest_handler[DB] = guest_note_debug;
 	asm volatile("pushf; orl $0x100, (%%rsp); popf; nop; 1: lea 1b(%%rip), %0"
 		     : "=r"(after) :: "memory", "cc");
 	GUEST_ASSERT(guest_db_count == 1);
@@ -646,7 +630,7 @@ static GUEST uint64_t guest_step_exits(uint64_t unused)
 {
 	uint64_t after;
 
-	guest_handler[DB] = db_handler;
+	guest_handler[DB] = guest_note_debug;
 	asm volatile("xor %%eax, %%eax; xor %%ecx, %%ecx;"
 		     "pushf; orl $0x100, (%%rsp); popf; cpuid; 1: lea 1b(%%rip), %0"
 		     : "=r"(after) :: "eax", "ebx", "ecx", "edx", "memory", "cc");

@@ -160,20 +160,11 @@ TEST(no_kick_without_hlt_exits)
 
 /* --- stolen time, and what others see meanwhile --- */
 
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	need(!sched_setaffinity(0, sizeof(set), &set), "no CPU %d", cpu);
-}
-
 static volatile int stop;
 
 static void *compete(void *unused)
 {
-	pin(0);
+	pin_to_cpu(0);
 	while (!stop)
 		;
 	return NULL;
@@ -219,7 +210,7 @@ TEST_F(pv, waiting_is_counted_and_shown)
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "needs two CPUs");
 	sched_getaffinity(0, sizeof(all), &all);
-	pin(0);
+	pin_to_cpu(0);
 	*(uint64_t *)(self->vm->mem + GPA_FREE) = 1;
 	*(uint64_t *)(self->vm->mem + GPA_FREE + 0x1000) = 2;
 	vcpu_start(self->vcpu[0], spin, khz * 20000);
@@ -228,7 +219,7 @@ TEST_F(pv, waiting_is_counted_and_shown)
 	stop = 0;
 	pthread_create(&other, NULL, compete, NULL);
 	runner = runner_start(self->vcpu[0]);	/* on our CPU */
-	pin(1);
+	pin_to_cpu(1);
 	usleep(200000);
 	*pte += 0x1000;
 	for (end = now_ns() + 5000000000; now_ns() < end && !asked;)

@@ -4,6 +4,8 @@
  * KVM_CAP_DIRTY_LOG_RING in its place.
  */
 #define _GNU_SOURCE
+#include <asm/kvm_para.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include "kselftest_harness.h"
 #include "guest.h"
@@ -412,6 +414,44 @@ TEST_F(ring, scribbled_on)
 	/* Stock KVM believes it, and then finds its ring full. */
 	EXPECT_LE(0, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
 	EXPECT_EQ(0, vcpu_run(self->vcpu));
+}
+
+/* The mark of a preempted vCPU is a write like any other, by a thread that is leaving. */
+static volatile int stop;
+
+static void *compete(void *unused)
+{
+	while (!stop)
+		;
+	return NULL;
+}
+
+static GUEST uint64_t guest_waits(uint64_t ticks)
+{
+	wrmsr(MSR_KVM_STEAL_TIME, GPA_NOWHERE | KVM_MSR_ENABLED);
+	GUEST_SYNC(0);
+	for (uint64_t end = rdtsc() + ticks; rdtsc() < end; )
+		relax();
+	return 0;
+}
+
+TEST_F(ring, mark_of_a_preempted_vcpu)
+{
+	uint64_t khz = kvm_ioctl(self->vcpu->fd, KVM_GET_TSC_KHZ, 0);
+	pthread_t other;
+
+	pin_to_cpu(0);
+	vcpu_start(self->vcpu, guest_waits, khz * 300);
+	vcpu_run_until(self->vcpu, PORT_SYNC);
+	while (collect(self) >= 0)
+		;
+	ASSERT_LE(1, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+	stop = 0;
+	pthread_create(&other, NULL, compete, NULL);	/* on our CPU */
+	vcpu_run_done(self->vcpu);
+	stop = 1;
+	pthread_join(other, NULL);
+	EXPECT_EQ(0, collect(self));
 }
 
 TEST_HARNESS_MAIN

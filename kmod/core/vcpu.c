@@ -47,9 +47,9 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 	struct vcpu *v = container_of(pn, struct vcpu, preempt);
 
 	backend->put(v);
-	__this_cpu_write(loaded_vcpu, NULL);
 	WRITE_ONCE(v->preempted, current->on_rq);
-	steal_mark_preempted(v);
+	steal_mark_preempted(v);	/* a write to the guest's memory, which may be logged */
+	__this_cpu_write(loaded_vcpu, NULL);
 }
 
 static struct preempt_ops preempt_ops = { .sched_in = sched_in, .sched_out = sched_out };

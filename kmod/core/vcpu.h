@@ -36,7 +36,7 @@ enum request {
 	REQ_POLICY,		/* vcpu->policy changed: apply_policy() */
 	REQ_CLOCK,		/* cpu/kvmclock.c: refresh the guest's pvclock page */
 	REQ_STEAL,		/* cpu/steal.c: tell the guest what time was stolen */
-	REQ_TIMER,		/* irq/timer.c: the local APIC's timer went off */
+	REQ_TIMER,		/* irq/lapic.c: the local APIC's timer went off */
 	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
 	REQ_TPR_ACCESS,		/* irq/vapic.c: leave KVM_RUN to tell of an access to the TPR */
 	REQ_IOAPIC_EOI,		/* irq/lapic.c: leave KVM_RUN to tell of eoi_vector's end */

@@ -111,6 +111,5 @@ enum verdict guest_debug_exit(struct vcpu *v, u8 vector, u64 dr6)
 
 void guest_debug_report_step(struct vcpu *v)
 {
-	if (guest_debug_exit(v, X86_TRAP_DB, DR6_FIXED_1 | DR6_BS) != USER)
-		return;
+	guest_debug_exit(v, X86_TRAP_DB, DR6_FIXED_1 | DR6_BS);
 }

@@ -60,15 +60,7 @@ static bool check_sysenter(const struct msr_access *a, u64 *val)
 
 static bool check_pat(const struct msr_access *a, u64 *val)
 {
-	unsigned int i;
-	u8 type;
-
-	for (i = 0; i < 8; i++) {
-		type = *val >> (8 * i);
-		if (type != 7 && !mtrr_type_valid(type))	/* 7: UC- */
-			return false;
-	}
-	return true;
+	return pat_valid(*val);
 }
 
 static bool check_mtrr_def(const struct msr_access *a, u64 *val)

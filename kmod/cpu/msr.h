@@ -156,9 +156,7 @@ bool apic_base_valid(const struct cpu_model *m, u64 old, u64 val, bool host);
 /* Is this a linear address for a guest with that CR4.LA57? */
 static inline bool msr_canonical(u64 addr, bool la57)
 {
-	u8 shift = 64 - (la57 ? 57 : 48);
-
-	return (u64)((s64)(addr << shift) >> shift) == addr;
+	return addr_canonical(addr, la57 ? 57 : 48);
 }
 
 /* CPUID outside of CPL 0 faults when the guest has asked for that. */

@@ -111,4 +111,23 @@ struct fault {
 	u64 address;		/* #PF: CR2 */
 };
 
+/* Is it a linear address, where those have so many bits? */
+static inline bool addr_canonical(u64 addr, u8 bits)
+{
+	u8 shift = 64 - bits;
+
+	return (u64)((s64)(addr << shift) >> shift) == addr;
+}
+
+/* Each byte of a PAT is a memory type: UC, WC, WT, WP, WB, UC-. */
+static inline bool pat_valid(u64 pat)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++, pat >>= 8)
+		if ((u8)pat > 7 || (u8)pat == 2 || (u8)pat == 3)
+			return false;
+	return true;
+}
+
 #endif

@@ -22,9 +22,7 @@ enum insn_rc exec_fault_code(const struct regs *r, enum exec_vector vector, stru
 
 bool exec_is_canonical(const struct regs *r, u64 addr)
 {
-	unsigned int shift = r->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
-
-	return (u64)((s64)(addr << shift) >> shift) == addr;
+	return addr_canonical(addr, r->cr4 & CR4_LA57 ? 57 : 48);
 }
 
 /* What SP counts in: the whole register, or its low half or quarter by SS.B. */

@@ -90,16 +90,7 @@ static bool nested(const struct svm_entry *e)
 }
 
 RULE(nested_cr3)	{ return !nested(e) || !(val >> e->maxphyaddr); }
-
-RULE(nested_pat)
-{
-	unsigned int i;
-
-	for (i = 0; nested(e) && i < 8; i++, val >>= 8)
-		if ((u8)val > 7 || (u8)val == 2 || (u8)val == 3)
-			return false;
-	return true;
-}
+RULE(nested_pat)	{ return !nested(e) || pat_valid(val); }
 
 /* --- the table --- */
 

@@ -11,6 +11,7 @@
 #include <asm/svm.h>
 
 #include "../core/exit.h"
+#include "../cpu/regs.h"
 
 struct svm_entry {
 	const struct vmcb *vmcb;

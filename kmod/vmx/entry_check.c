@@ -96,9 +96,11 @@ static bool usable(const struct vmx_entry *e, int seg)
 	return !(rights(e, seg) & VMX_AR_UNUSABLE_MASK);
 }
 
-/* Are the rules for descriptors about this one? */
+/* Are the rules for descriptors about this one? Virtual-8086 mode has system segments, too. */
 static bool described(const struct vmx_entry *e, int seg)
 {
+	if (seg == SEG_LDTR || seg == SEG_TR)
+		return usable(e, seg);
 	return !is_v86(e) && (usable(e, seg) || seg == SEG_CS);
 }
 
@@ -114,9 +116,7 @@ static bool is_64bit(const struct vmx_entry *e)
 
 static bool canonical(const struct vmx_entry *e, u64 addr)
 {
-	u8 shift = 64 - e->linear_bits;
-
-	return (u64)((s64)(addr << shift) >> shift) == addr;
+	return addr_canonical(addr, e->linear_bits);
 }
 
 static bool injects(const struct vmx_entry *e, u32 type)
@@ -193,20 +193,11 @@ RULE(physical)		{ return !(val >> e->maxphyaddr); }
 RULE(high_half)		{ return !(val >> 32); }
 RULE(is_canonical)	{ return canonical(e, val); }
 
-#define DEBUGCTL_DEFINED	GENMASK(15, 6) | BIT(0) | BIT(1) | BIT(2)
+#define DEBUGCTL_DEFINED	(GENMASK(15, 6) | GENMASK(2, 0))
 
-RULE(debugctl)		{ return !(val & ~(DEBUGCTL_DEFINED)); }
+RULE(debugctl)		{ return !(val & ~DEBUGCTL_DEFINED); }
 
-RULE(pat)
-{
-	unsigned int i;
-
-	for (i = 0; i < 8; i++, val >>= 8)
-		if ((u8)val > 7 || (u8)val == 2 || (u8)val == 3)
-			return false;
-	return true;
-}
-
+RULE(pat)		{ return pat_valid(val); }
 RULE(efer_reserved)	{ return !(val & ~(u64)(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)); }
 RULE(efer_lma)		{ return is_long(e) == !!(val & EFER_LMA); }
 
@@ -300,22 +291,6 @@ RULE(tr_type)
 RULE(ldtr_type)		{ return !usable(e, seg) || (val & SEG_TYPE) == 2; }
 RULE(is_system)		{ return !usable(e, seg) || !(val & SEG_S); }
 RULE(tr_usable)		{ return usable(e, seg); }
-RULE(system_present)	{ return !usable(e, seg) || val & SEG_P; }
-
-RULE(system_reserved)
-{
-	return !usable(e, seg) || !(val & (GENMASK(31, 17) | GENMASK(11, 8)));
-}
-
-RULE(system_granularity)
-{
-	u64 limit = e->seg[seg][VE_LIMIT];
-
-	if (!usable(e, seg))
-		return true;
-	return val & SEG_G ? (limit & 0xfff) == 0xfff : !(limit >> 20);
-}
-
 RULE(dt_limit)		{ return !(val >> 16); }
 RULE(rip_low)		{ return is_64bit(e) || !(val >> 32); }
 RULE(rip_high)		{ return !is_64bit(e) || canonical(e, val); }
@@ -462,9 +437,9 @@ static const struct rule rules[] = {
 	{ of_segment, VE_ACCESS, TR, tr_type, "a busy TSS, of 64 bits in IA-32e mode" },
 	{ of_segment, VE_ACCESS, LDTR, ldtr_type, "an LDT" },
 	{ of_segment, VE_ACCESS, TR | LDTR, is_system, "S is 0" },
-	{ of_segment, VE_ACCESS, TR | LDTR, system_present, "P is 1" },
-	{ of_segment, VE_ACCESS, TR | LDTR, system_reserved, "bits 11:8 and 31:17 are 0" },
-	{ of_segment, VE_ACCESS, TR | LDTR, system_granularity, "G goes with the limit" },
+	{ of_segment, VE_ACCESS, TR | LDTR, present, "P is 1" },
+	{ of_segment, VE_ACCESS, TR | LDTR, rights_reserved, "bits 11:8 and 31:17 are 0" },
+	{ of_segment, VE_ACCESS, TR | LDTR, granularity, "G goes with the limit" },
 
 	{ of_table, VE_GDTR_BASE, 0, is_canonical, "canonical" },
 	{ of_table, VE_IDTR_BASE, 0, is_canonical, "canonical" },

@@ -106,3 +106,19 @@ GUEST void ioapic_route(int pin, uint32_t low, int apic_id)
 	ioapic_write(0x11 + 2 * pin, apic_id << 24);
 	ioapic_write(0x10 + 2 * pin, low);
 }
+
+volatile uint64_t guest_db_count, guest_db_rip, guest_db_dr6;
+
+GUEST void guest_note_debug(struct frame *f)
+{
+	uint64_t dr6;
+
+	asm volatile("mov %%dr6, %0" : "=r"(dr6));
+	guest_db_dr6 = dr6;
+	guest_db_rip = f->rip;
+	guest_db_count++;
+	asm volatile("mov %0, %%dr6" :: "r"(0xffff0ff0ul));
+	/* resume over an instruction breakpoint, end a single-step run */
+	f->rflags |= 1 << 16;
+	f->rflags &= ~0x100ul;
+}

@@ -130,6 +130,10 @@ extern volatile uint64_t guest_error, guest_cr2, guest_fixup;
 	guest_trap;							\
 })
 
+/* A handler for #DB: notes where it came from and DR6, of which it clears what was set. */
+extern volatile uint64_t guest_db_count, guest_db_rip, guest_db_dr6;
+guest_handler_fn guest_note_debug;
+
 int guest_try_wrmsr(uint32_t index, uint64_t value);
 int guest_try_rdmsr(uint32_t index, uint64_t *value);
 int guest_try_xsetbv(uint32_t index, uint64_t value);

@@ -3,9 +3,9 @@
  * vm.c - make a VM and its vCPUs, run them, and talk about their exits.
  */
 #define _GNU_SOURCE
-#include <cpuid.h>
 #include <link.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -395,6 +395,15 @@ uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+void pin_to_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	need(!sched_setaffinity(0, sizeof(set), &set), "no CPU %d", cpu);
 }
 
 bool stats_read(int fd, struct stats *s)
