@@ -208,6 +208,21 @@ TEST_F(clock, set_clock_reaches_the_guest)
 	EXPECT_GT(7778000000000, time);
 }
 
+/* The host's rate can always be asked for; VMs get theirs before their vCPUs. */
+TEST_F(clock, set_tsc_khz)
+{
+	struct vm *fresh = vm_new(VM_BARE);
+	int fd;
+
+	EXPECT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_TSC_KHZ, self->khz));
+	EXPECT_EQ(self->khz, kvm_ioctl(self->vcpu->fd, KVM_GET_TSC_KHZ, 0));
+	EXPECT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_TSC_KHZ, 0));
+	EXPECT_EQ(self->khz, kvm_ioctl(self->vcpu->fd, KVM_GET_TSC_KHZ, 0));
+	EXPECT_EQ(0, kvm_ioctl(fresh->fd, KVM_SET_TSC_KHZ, self->khz));
+	fd = need_ioctl(fresh->fd, KVM_CREATE_VCPU, 0);
+	EXPECT_EQ(self->khz, kvm_ioctl(fd, KVM_GET_TSC_KHZ, 0));
+}
+
 /* A page that is not there, or that goes away, hurts nobody. */
 TEST_F(clock, page_in_a_hole)
 {

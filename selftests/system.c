@@ -70,9 +70,9 @@ TEST(obsolete_trace_ioctls)
 	struct { uint32_t size, count; } setup = {};
 	int dev = device_open();
 
-	EXPECT_EQ(-EOPNOTSUPP, kvm_ioctl(dev, _IOW(KVMIO, 0x06, setup), &setup));
-	EXPECT_EQ(-EOPNOTSUPP, kvm_ioctl(dev, _IO(KVMIO, 0x07), 0));
-	EXPECT_EQ(-EOPNOTSUPP, kvm_ioctl(dev, _IO(KVMIO, 0x08), 0));
+	EXPECT_EQ(-EOPNOTSUPP, kvm_ioctl(dev, KVM_TRACE_ENABLE, &setup));
+	EXPECT_EQ(-EOPNOTSUPP, kvm_ioctl(dev, KVM_TRACE_PAUSE, 0));
+	EXPECT_EQ(-EOPNOTSUPP, kvm_ioctl(dev, KVM_TRACE_DISABLE, 0));
 }
 
 static void link_of(int fd, char *text, size_t size)
@@ -111,6 +111,9 @@ static const int mandatory_caps[] = {
 	KVM_CAP_XSAVE, KVM_CAP_XCRS, KVM_CAP_MAX_VCPUS, KVM_CAP_TSC_DEADLINE_TIMER,
 	KVM_CAP_SIGNAL_MSI, KVM_CAP_READONLY_MEM, KVM_CAP_IMMEDIATE_EXIT,
 	KVM_CAP_CHECK_EXTENSION_VM, KVM_CAP_SET_IDENTITY_MAP_ADDR, KVM_CAP_GET_TSC_KHZ,
+	KVM_CAP_CLOCKSOURCE, KVM_CAP_PIT, KVM_CAP_PCI_SEGMENT, KVM_CAP_NOP_IO_DELAY,
+	KVM_CAP_INTERNAL_ERROR_DATA, KVM_CAP_LAST_CPU, KVM_CAP_IOAPIC_POLARITY_IGNORED,
+	KVM_CAP_DISABLE_QUIRKS,
 };
 
 TEST(mandatory_capabilities)

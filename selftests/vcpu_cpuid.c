@@ -153,6 +153,32 @@ TEST_F(cpuid, fixed_after_the_first_run)
 	EXPECT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_CPUID2, self->table));
 }
 
+/* The older call has no sub-leaves: index 0 of each leaf, whatever the leaf is. */
+TEST_F(cpuid, old_call)
+{
+	struct {
+		struct kvm_cpuid head;
+		struct kvm_cpuid_entry entry[2];
+	} old = {
+		.head.nent = 2,
+		.entry = {
+			{ .function = 0, .eax = 1, .ebx = 0x11111111 },
+			{ .function = 1, .eax = 0x600, .ecx = 0x80000000 },
+		},
+	};
+
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_CPUID, &old));
+	self->back->nent = 256;
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_GET_CPUID2, self->back));
+	EXPECT_EQ(0x11111111, self->back->entries[0].ebx);
+	EXPECT_EQ(0, self->back->entries[0].flags);
+	EXPECT_EQ(1, self->back->entries[1].function);
+	EXPECT_EQ(0x11111111, ask(self->vcpu, 0, 0).ebx);
+	old.head.nent = 257;
+	EXPECT_EQ(-E2BIG, kvm_ioctl(self->vcpu->fd, KVM_SET_CPUID, &old));
+	EXPECT_EQ(-EFAULT, kvm_ioctl(self->vcpu->fd, KVM_SET_CPUID, 0));
+}
+
 TEST_F(cpuid, missing_table)
 {
 	/* as after creation: no leaf at all */

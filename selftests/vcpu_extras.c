@@ -148,6 +148,7 @@ TEST_F(extras, tsc_offset)
 	uint64_t offset = 0;
 	int fd = self->vcpu->fd;
 
+	EXPECT_EQ(1, cap(self->vm, KVM_CAP_VCPU_ATTRIBUTES));
 	EXPECT_EQ(0, attribute(fd, KVM_HAS_DEVICE_ATTR, 0, KVM_VCPU_TSC_OFFSET, NULL));
 	EXPECT_EQ(-ENXIO, attribute(fd, KVM_HAS_DEVICE_ATTR, 1, KVM_VCPU_TSC_OFFSET, NULL));
 	EXPECT_EQ(-ENXIO, attribute(fd, KVM_HAS_DEVICE_ATTR, 0, 99, NULL));
@@ -168,6 +169,7 @@ TEST_F(extras, supported_state_components)
 	struct kvm_cpuid_entry2 *e = find_cpuid(supported_cpuid(self->vm->dev), 0xd, 0);
 	uint64_t xcr0 = 0;
 
+	EXPECT_EQ(1, cap(self->vm, KVM_CAP_SYS_ATTRIBUTES));
 	EXPECT_EQ(0, attribute(self->vm->dev, KVM_HAS_DEVICE_ATTR, 0, 0, NULL));
 	EXPECT_EQ(-ENXIO, attribute(self->vm->dev, KVM_GET_DEVICE_ATTR, 0, 1, &xcr0));
 	EXPECT_EQ(-ENXIO, attribute(self->vm->dev, KVM_GET_DEVICE_ATTR, 1, 0, &xcr0));
@@ -247,6 +249,34 @@ TEST_F(extras, triple_fault_event)
 	EXPECT_EQ(KVM_EXIT_SHUTDOWN, self->run->exit_reason);
 	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &got));
 	EXPECT_EQ(0, got.triple_fault.pending);
+}
+
+/* --- KVM_TRANSLATE --- */
+
+static uint64_t translate(struct vcpu *vcpu, uint64_t gva)
+{
+	struct kvm_translation t = { .linear_address = gva };
+
+	need_ioctl(vcpu->fd, KVM_TRANSLATE, &t);
+	return t.valid ? t.physical_address : ~0ull;
+}
+
+TEST_F(extras, translate)
+{
+	uint64_t *pte = long_mode_pte(self->vm, GPA_DATA);
+
+	vcpu_start(self->vcpu, wait_for_fault, 0);
+	EXPECT_EQ(GPA_CODE + 0x123, translate(self->vcpu, GPA_CODE + 0x123));
+	*pte = (*pte & 0xfff) | GPA_FREE;
+	EXPECT_EQ(GPA_FREE + 0xfff, translate(self->vcpu, GPA_DATA + 0xfff));
+	*pte &= ~1ull;
+	EXPECT_EQ(~0ull, translate(self->vcpu, GPA_DATA));
+	/* not mapped */
+	EXPECT_EQ(~0ull, translate(self->vcpu, 0x7fffffffe000));
+	/* without paging they are the same */
+	vcpu_set_mode(self->vcpu, PROT, GPA_CODE, GPA_STACK);
+	EXPECT_EQ(GPA_DATA + 5, translate(self->vcpu, GPA_DATA + 5));
+	EXPECT_EQ(-EFAULT, kvm_ioctl(self->vcpu->fd, KVM_TRANSLATE, 0));
 }
 
 /* --- statistics --- */

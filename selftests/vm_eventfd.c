@@ -150,7 +150,7 @@ TEST(ioeventfd_of_memory)
 	EXPECT_EQ(1, count(eight));
 	ASSERT_EQ(0, ioeventfd(vm, four, ADDRESS, 4, MATCH | OFF, 5));
 	ASSERT_EQ(0, ioeventfd(vm, eight, ADDRESS, 8, MATCH | OFF, 7));
-	if (!cap(vm, KVM_CAP_IOEVENTFD_ANY_LENGTH))
+	if (!cap(vm, KVM_CAP_IOEVENTFD_ANY_LENGTH) || !cap(vm, KVM_CAP_IOEVENTFD_NO_LENGTH))
 		return;
 	ASSERT_EQ(0, ioeventfd(vm, all, ADDRESS, 0, 0, 0));
 	EXPECT_EQ(4, exits(vcpu));

@@ -142,6 +142,41 @@ TEST(pit_once_and_its_state)
 	EXPECT_EQ(3, two.channels[2].mode);
 }
 
+TEST(pit_reinjection)
+{
+	struct kvm_reinject_control control = { .pit_reinject = 0 };
+	struct vm *vm = vm_new(0);
+
+	EXPECT_EQ(-ENXIO, kvm_ioctl(vm->fd, KVM_REINJECT_CONTROL, &control));
+	vm = vm_new(VM_PIT);
+	EXPECT_EQ(0, kvm_ioctl(vm->fd, KVM_REINJECT_CONTROL, &control));
+	control.pit_reinject = 1;
+	EXPECT_EQ(0, kvm_ioctl(vm->fd, KVM_REINJECT_CONTROL, &control));
+	EXPECT_EQ(-EFAULT, kvm_ioctl(vm->fd, KVM_REINJECT_CONTROL, 0));
+}
+
+/* The calls of before KVM_CREATE_PIT2: the same timer, without its flags. */
+TEST(old_pit)
+{
+	struct vm *vm = vm_new(0);
+	struct kvm_pit_state state;
+	struct kvm_pit_state2 now = {};
+
+	EXPECT_EQ(-ENXIO, kvm_ioctl(vm->fd, KVM_GET_PIT, &state));
+	EXPECT_EQ(-ENXIO, kvm_ioctl(vm->fd, KVM_SET_PIT, &state));
+	ASSERT_EQ(0, kvm_ioctl(vm->fd, KVM_CREATE_PIT, 0));
+	EXPECT_EQ(-EEXIST, kvm_ioctl(vm->fd, KVM_CREATE_PIT, 0));
+	ASSERT_EQ(0, kvm_ioctl(vm->fd, KVM_GET_PIT, &state));
+	state.channels[2].count = 0x4321;
+	state.channels[2].mode = 3;
+	ASSERT_EQ(0, kvm_ioctl(vm->fd, KVM_SET_PIT, &state));
+	ASSERT_EQ(0, kvm_ioctl(vm->fd, KVM_GET_PIT2, &now));
+	EXPECT_EQ(0x4321, now.channels[2].count);
+	EXPECT_EQ(3, now.channels[2].mode);
+	EXPECT_EQ(-EFAULT, kvm_ioctl(vm->fd, KVM_GET_PIT, 0));
+	EXPECT_EQ(-EFAULT, kvm_ioctl(vm->fd, KVM_SET_PIT, 0));
+}
+
 TEST(irq_line_numbers)
 {
 	struct vm *vm = vm_new(0);

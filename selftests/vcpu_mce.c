@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Machine checks that user space gives a guest: KVM_X86_SETUP_MCE, KVM_X86_SET_MCE.
+ *
+ * Manuals: "Machine-Check Architecture" (Intel SDM), "Machine Check Architecture" (AMD APM).
+ */
+#include "kselftest_harness.h"
+#include "guest.h"
+
+#define MSR_MCG_CAP	0x179
+#define MSR_MCG_STATUS	0x17a
+#define MSR_MCG_CTL	0x17b
+#define MSR_MC_CTL(n)	(0x400 + 4 * (n))
+#define MSR_MC_STATUS(n) (0x401 + 4 * (n))
+#define MSR_MC_ADDR(n)	(0x402 + 4 * (n))
+#define MSR_MC_MISC(n)	(0x403 + 4 * (n))
+
+#define MCG_CTL_P	(1ull << 8)
+#define MCG_RIPV	(1ull << 0)
+#define MCG_MCIP	(1ull << 2)
+#define VALID		(1ull << 63)
+#define OVERFLOW	(1ull << 62)
+#define UNCORRECTED	(1ull << 61)
+#define ENABLED		(1ull << 60)
+
+#define BANKS		4
+#define CR4_MCE		(1ull << 6)
+#define MC_VECTOR	18
+
+FIXTURE(mce) {
+	struct vm *vm;
+	struct vcpu *vcpu;
+};
+
+FIXTURE_SETUP(mce)
+{
+	uint64_t cap = BANKS | MCG_CTL_P;
+
+	self->vm = vm_new(0);
+	self->vcpu = vcpu_new(self->vm, 0);
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_X86_SETUP_MCE, &cap));
+}
+
+FIXTURE_TEARDOWN(mce)
+{
+	vm_free(self->vm);
+}
+
+static int set_mce(struct vcpu *vcpu, int bank, uint64_t status, uint64_t addr)
+{
+	struct kvm_x86_mce m = {
+		.bank = bank, .status = status, .addr = addr, .misc = addr + 1,
+		.mcg_status = MCG_RIPV | MCG_MCIP,
+	};
+
+	return kvm_ioctl(vcpu->fd, KVM_X86_SET_MCE, &m);
+}
+
+static uint64_t msr(struct vcpu *vcpu, uint32_t index)
+{
+	uint64_t value = 0xbad;
+
+	need(get_msr(vcpu, index, &value) == 1, "MSR %#x", index);
+	return value;
+}
+
+TEST_F(mce, number_of_banks)
+{
+	static const struct {
+		uint64_t cap;
+		int want;
+	} row[] = {
+		{ 1, 0 },
+		{ 10 | MCG_CTL_P, 0 },
+		{ 32, 0 },
+		{ 0, -EINVAL },			/* no bank */
+		{ 33, -EINVAL },
+		{ 0xff, -EINVAL },
+		{ 1 | 1ull << 63, -EINVAL },	/* what nobody supports */
+	};
+
+	uint64_t most = 0;
+
+	ASSERT_EQ(0, kvm_ioctl(self->vm->dev, KVM_X86_GET_MCE_CAP_SUPPORTED, &most));
+	EXPECT_TRUE(most & MCG_CTL_P);
+	EXPECT_EQ(32, cap(self->vm, KVM_CAP_MCE));
+	EXPECT_EQ(BANKS | MCG_CTL_P, msr(self->vcpu, MSR_MCG_CAP));
+	EXPECT_EQ(~0ull, msr(self->vcpu, MSR_MCG_CTL));
+	EXPECT_EQ(~0ull, msr(self->vcpu, MSR_MC_CTL(BANKS - 1)));
+	for (unsigned int i = 0; i < ARRAY_SIZE(row); i++) {
+		uint64_t cap = row[i].cap;
+
+		EXPECT_EQ(row[i].want, kvm_ioctl(self->vcpu->fd, KVM_X86_SETUP_MCE, &cap))
+			TH_LOG("capability %#llx", (unsigned long long)cap);
+	}
+	EXPECT_EQ(32, msr(self->vcpu, MSR_MCG_CAP));
+	EXPECT_EQ(-EFAULT, kvm_ioctl(self->vcpu->fd, KVM_X86_SETUP_MCE, 0));
+}
+
+TEST_F(mce, refused)
+{
+	EXPECT_EQ(-EINVAL, set_mce(self->vcpu, BANKS, VALID | ENABLED, 0));
+	EXPECT_EQ(-EINVAL, set_mce(self->vcpu, 255, VALID | ENABLED, 0));
+	EXPECT_EQ(-EINVAL, set_mce(self->vcpu, 0, UNCORRECTED | ENABLED, 0));
+	EXPECT_EQ(-EFAULT, kvm_ioctl(self->vcpu->fd, KVM_X86_SET_MCE, 0));
+	for (int i = 0; i < BANKS; i++) {
+		EXPECT_EQ(0, msr(self->vcpu, MSR_MC_STATUS(i)));
+	}
+}
+
+TEST_F(mce, corrected)
+{
+	ASSERT_EQ(0, set_mce(self->vcpu, 1, VALID | ENABLED | 5, 0x1000));
+	EXPECT_EQ(VALID | ENABLED | 5, msr(self->vcpu, MSR_MC_STATUS(1)));
+	EXPECT_EQ(0x1000, msr(self->vcpu, MSR_MC_ADDR(1)));
+	EXPECT_EQ(0x1001, msr(self->vcpu, MSR_MC_MISC(1)));
+	/* the next one pushes it out, and says so */
+	ASSERT_EQ(0, set_mce(self->vcpu, 1, VALID | ENABLED | 6, 0x2000));
+	EXPECT_EQ(VALID | OVERFLOW | ENABLED | 6, msr(self->vcpu, MSR_MC_STATUS(1)));
+	EXPECT_EQ(0x2000, msr(self->vcpu, MSR_MC_ADDR(1)));
+	EXPECT_EQ(0, msr(self->vcpu, MSR_MCG_STATUS));
+}
+
+static volatile uint64_t mc_count, mc_rip;
+
+static GUEST void on_mc(struct frame *frame)
+{
+	mc_count++;
+	mc_rip = frame->rip;
+	wrmsr(MSR_MC_STATUS(2), 0);
+	wrmsr(MSR_MCG_STATUS, 0);
+}
+
+static GUEST void guest_waits(uint64_t mce)
+{
+	guest_handler[MC_VECTOR] = on_mc;
+	if (mce)
+		WRITE_CR(4, READ_CR(4) | CR4_MCE);
+	wrmsr(MSR_MC_CTL(2), ~0ull);
+	wrmsr(MSR_MC_CTL(3), 0);
+	GUEST_SYNC(1);
+	GUEST_SYNC(mc_count);
+}
+
+TEST_F(mce, uncorrected_is_an_exception)
+{
+	struct vcpu *vcpu = self->vcpu;
+	uint64_t status = VALID | UNCORRECTED | ENABLED | 0x135;
+
+	vcpu_start(vcpu, guest_waits, 1);
+	ASSERT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+	/* a bank that is switched off reports nothing */
+	ASSERT_EQ(0, set_mce(vcpu, 3, status, 0x3000));
+	EXPECT_EQ(0, msr(vcpu, MSR_MC_STATUS(3)));
+	ASSERT_EQ(0, set_mce(vcpu, 2, status, 0x5000));
+	EXPECT_EQ(status, msr(vcpu, MSR_MC_STATUS(2)));
+	EXPECT_EQ(0x5000, msr(vcpu, MSR_MC_ADDR(2)));
+	EXPECT_EQ(MCG_RIPV | MCG_MCIP, msr(vcpu, MSR_MCG_STATUS));
+	EXPECT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+	EXPECT_EQ(1, in_guest(self->vm, mc_count));
+	EXPECT_EQ(0, msr(vcpu, MSR_MC_STATUS(2)));
+	EXPECT_EQ(0, msr(vcpu, MSR_MCG_STATUS));
+}
+
+static void check_shutdown(struct __test_metadata *_metadata, struct vcpu *vcpu)
+{
+	ASSERT_EQ(0, set_mce(vcpu, 2, VALID | UNCORRECTED | ENABLED, 0));
+	ASSERT_EQ(0, vcpu_run(vcpu));
+	EXPECT_EQ(KVM_EXIT_SHUTDOWN, vcpu->run->exit_reason) TH_LOG("%s", exit_text(vcpu));
+}
+
+TEST_F(mce, uncorrected_without_cr4_mce)
+{
+	vcpu_start(self->vcpu, guest_waits, 0);
+	ASSERT_EQ(1, vcpu_run_until(self->vcpu, PORT_SYNC));
+	check_shutdown(_metadata, self->vcpu);
+}
+
+TEST_F(mce, uncorrected_during_another)
+{
+	vcpu_start(self->vcpu, guest_waits, 1);
+	ASSERT_EQ(1, vcpu_run_until(self->vcpu, PORT_SYNC));
+	ASSERT_EQ(1, set_msr(self->vcpu, MSR_MCG_STATUS, MCG_MCIP));
+	check_shutdown(_metadata, self->vcpu);
+}
+
+TEST_HARNESS_MAIN
