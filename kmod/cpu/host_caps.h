@@ -37,6 +37,7 @@ struct host_caps {
 
 	u8 maxphyaddr;		/* physical address bits, C-bit taken off */
 	u8 tdp_levels;		/* deepest nested table: 4 or 5 */
+	u8 tdp_max_leaf;	/* largest page there: 2 is 2M, 3 is 1G */
 	bool tdp;		/* nested paging is on (we refuse without) */
 	bool invpcid;		/* the backend lets a guest run INVPCID */
 	bool umip;		/* UMIP works without being emulated */

@@ -10,7 +10,7 @@
 
 #define EPT_ALL	(VMX_EPT_PAGE_WALK_4_BIT | VMX_EPTP_WB_BIT | VMX_EPT_2MB_PAGE_BIT | \
 		 VMX_EPT_INVEPT_BIT | VMX_EPT_EXTENT_CONTEXT_BIT | VMX_EPT_EXTENT_GLOBAL_BIT | \
-		 VMX_EPT_AD_BIT)
+		 VMX_EPT_AD_BIT | VMX_EPT_1GB_PAGE_BIT)
 /* What every CPU insists on: the reserved bits that must be 1. */
 #define PIN_ONES	0x16
 #define CPU_ONES	0x04006172
@@ -77,9 +77,30 @@ static void test_options(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~options[i].option);
 		KUNIT_EXPECT_FALSE(test, c.ctl[options[i].set] & options[i].bit);
 	}
-	KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&rich, VMX_OPT_ALL & ~VMX_OPT_EPT_AD, &c),
-			    (const char *)NULL);
-	KUNIT_EXPECT_FALSE(test, c.has & VMX_OPT_EPT_AD);
+}
+
+/* The same of those that EPT's capabilities tell of. */
+static void test_ept_options(struct kunit *test)
+{
+	static const struct { u32 option; u64 bit; } ept[] = {
+		{ VMX_OPT_EPT_AD, VMX_EPT_AD_BIT },
+		{ VMX_OPT_EPT_1G, VMX_EPT_1GB_PAGE_BIT },
+	};
+	struct vmx_config c;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ept); i++) {
+		struct vmx_caps poor = rich;
+
+		KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&rich, VMX_OPT_ALL & ~ept[i].option, &c),
+				    (const char *)NULL);
+		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~ept[i].option);
+
+		poor.ept_vpid &= ~ept[i].bit;
+		KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&poor, VMX_OPT_ALL, &c),
+				    (const char *)NULL);
+		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~ept[i].option);
+	}
 }
 
 static const struct {
@@ -145,6 +166,7 @@ static void test_odd(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(test_rich),
 	KUNIT_CASE(test_options),
+	KUNIT_CASE(test_ept_options),
 	KUNIT_CASE(test_refused),
 	KUNIT_CASE(test_odd),
 	{}

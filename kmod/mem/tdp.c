@@ -342,7 +342,7 @@ static bool slot_holds(const struct memslot *slot, u64 gfn, int level)
 /* How large a leaf may be. Each page is logged by itself, so a logged slot has small ones. */
 static int want_level(struct tdp *tdp, const struct want *w)
 {
-	int level = min(w->host.level, tdp->format->max_leaf);
+	int level = min(w->host.level, tdp->max_leaf);
 
 	if (level == 1 || w->slot->logged)
 		return 1;
@@ -511,13 +511,14 @@ u64 tdp_max_gfn(const struct tdp *tdp)
 	return tdp_span(tdp->levels + 1);
 }
 
-int tdp_init(struct vm *vm, const struct tdp_format *format)
+int tdp_init(struct vm *vm, const struct tdp_format *format, u8 max_leaf)
 {
 	struct tdp *tdp = &vm->tdp;
 	u64 *root = table_alloc();
 
 	rwlock_init(&tdp->lock);
 	tdp->format = format;
+	tdp->max_leaf = max_leaf;
 	tdp->levels = format->levels ?: pgtable_l5_enabled() ? 5 : 4;
 	if (!root)
 		return -ENOMEM;

@@ -28,6 +28,7 @@ struct tdp {
 	atomic_long_t flushed;		/* as many of them are in no TLB any more */
 	const struct tdp_format *format;	/* constant */
 	u8 levels;			/* constant */
+	u8 max_leaf;			/* largest leaf: 1 is 4K, 2 is 2M, 3 is 1G; constant */
 	u64 root;			/* hpa; constant */
 	atomic_long_t pages[4];		/* leaves of level 1..3, [0] table pages: statistics */
 };
@@ -42,8 +43,8 @@ enum tdp_result {
 	TDP_SIGNAL,	/* a signal waits: KVM_RUN returns -EINTR */
 };
 
-/* 0 or -ENOMEM. */
-int tdp_init(struct vm *vm, const struct tdp_format *format);
+/* @max_leaf: as in struct tdp. 0 or -ENOMEM. */
+int tdp_init(struct vm *vm, const struct tdp_format *format, u8 max_leaf);
 /* After the last vCPU ran and the notifier is gone; also when tdp_init() failed. */
 void tdp_free(struct vm *vm);
 

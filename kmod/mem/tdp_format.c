@@ -42,7 +42,6 @@ static u64 npt_make_leaf(u64 hpa, int level, bool write, bool exec, u8 memtype)
 const struct tdp_format npt_format = {
 	.name		= "NPT",
 	.levels		= 0,
-	.max_leaf	= 3,
 	.present	= NPT_P,
 	.write		= NPT_W,
 	.accessed	= NPT_A,
@@ -87,7 +86,6 @@ static u64 ept_make_leaf(u64 hpa, int level, bool write, bool exec, u8 memtype)
 const struct tdp_format ept_format = {
 	.name		= "EPT",
 	.levels		= 4,
-	.max_leaf	= 2,	/* 1G leaves are an optional capability */
 	.present	= EPT_R | EPT_W | EPT_X,
 	.write		= EPT_W,
 	.accessed	= EPT_A,

@@ -22,7 +22,6 @@
 struct tdp_format {
 	const char *name;
 	u8 levels;		/* 4 or 5; 0: as many as the host's own page tables */
-	u8 max_leaf;		/* largest leaf: 1 is 4K, 2 is 2M, 3 is 1G */
 
 	u64 present;		/* an entry is present when one of these is set */
 	u64 write;

@@ -80,6 +80,8 @@ static const char *negotiate_ept(u64 cap, u32 allowed, struct vmx_config *config
 		return "INVEPT of a context or of all";
 	if (cap & VMX_EPT_AD_BIT)
 		config->has |= allowed & VMX_OPT_EPT_AD;
+	if (cap & VMX_EPT_1GB_PAGE_BIT)
+		config->has |= allowed & VMX_OPT_EPT_1G;
 	return NULL;
 }
 

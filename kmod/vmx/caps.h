@@ -25,7 +25,8 @@ struct vmx_caps {
 #define VMX_OPT_EPT_AD		BIT(3)
 #define VMX_OPT_INVPCID		BIT(4)
 #define VMX_OPT_XSAVES		BIT(5)
-#define VMX_OPT_ALL		(BIT(6) - 1)
+#define VMX_OPT_EPT_1G		BIT(6)
+#define VMX_OPT_ALL		(BIT(7) - 1)
 
 struct vmx_config {
 	u32 ctl[NR_VMX_CTLS];	/* what the VMCS starts with */

@@ -22,7 +22,7 @@
 #include "../cpu/host_caps.h"
 #include "vmx.h"
 
-static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true;
+static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true;
 module_param(vpid, bool, 0444);
 MODULE_PARM_DESC(vpid, "Intel: tag TLB entries with VPIDs");
 module_param(tpr_shadow, bool, 0444);
@@ -31,6 +31,8 @@ module_param(ple, bool, 0444);
 MODULE_PARM_DESC(ple, "Intel: exit when a guest spins");
 module_param(ept_ad, bool, 0444);
 MODULE_PARM_DESC(ept_ad, "Intel: accessed and dirty bits in EPT");
+module_param(ept_1g, bool, 0444);
+MODULE_PARM_DESC(ept_1g, "Intel: 1G pages in EPT");
 
 /* vmcs_accesses: 1 counts VMREADs and VMWRITEs of all vCPUs; reading gives both counts. */
 DEFINE_PER_CPU(struct vmcs_accesses, vmcs_accesses);
@@ -181,6 +183,7 @@ static int negotiate(void)
 	allowed |= tpr_shadow ? VMX_OPT_TPR_SHADOW : 0;
 	allowed |= ple ? VMX_OPT_PAUSE_LOOP : 0;
 	allowed |= ept_ad ? VMX_OPT_EPT_AD : 0;
+	allowed |= ept_1g ? VMX_OPT_EPT_1G : 0;
 
 	read_caps(&caps);
 	missing = vmx_negotiate(&caps, allowed, &vmx_config);
@@ -242,6 +245,7 @@ int vmx_setup(struct host_caps *caps)
 
 	caps->tdp = true;
 	caps->tdp_levels = 4;
+	caps->tdp_max_leaf = vmx_has(VMX_OPT_EPT_1G) ? 3 : 2;
 	caps->invpcid = vmx_has(VMX_OPT_INVPCID);
 	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);
 	return 0;
