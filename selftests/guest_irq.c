@@ -429,6 +429,12 @@ TEST_F(irq, apic_timer_tsc_deadline)
 
 	vcpu_start(self->vcpu, guest_deadline, 2 * khz);
 	EXPECT_EQ(6, vcpu_run_done(self->vcpu));
+	/* Half of the time the CPU was in the guest when the time came. */
+	if (vmx_uses("preemption_timer")) {
+		EXPECT_LE(50, stat_of(self->vcpu->fd, "exits_deadline"));
+	} else {
+		EXPECT_GE(0, (int64_t)stat_of(self->vcpu->fd, "exits_deadline"));
+	}
 }
 
 static GUEST void pit_set(int mode, uint16_t count)

@@ -334,14 +334,10 @@ TEST_F(guest, jump_into_a_hole)
 /* How many pages of a size ("4k") are mapped. */
 static uint64_t mapped(struct vm *vm, const char *size)
 {
-	int fd = kvm_ioctl(vm->fd, KVM_GET_STATS_FD, 0);
-	static struct stats s;
 	char name[16];
 
 	snprintf(name, sizeof(name), "pages_%s", size);
-	need(stats_read(fd, &s), "statistics");
-	close(fd);
-	return stat_value(&s, name);
+	return stat_of(vm->fd, name);
 }
 
 TEST_F(guest, huge_host_pages)
@@ -379,6 +375,7 @@ TEST_F(guest, gigabyte_host_pages)
 	*(uint32_t *)(hva + 0x12345670) = 0x77;
 	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, size, hva));
 	EXPECT_EQ(0x77, peek(self->vcpu, at));
+	EXPECT_LE(vmx_uses("ept_1g"), mapped(self->vm, "1g"));
 	if (!mapped(self->vm, "1g"))
 		SKIP(return, "gigabyte_host_pages: this CPU's nested paging has none");
 	EXPECT_EQ(1, mapped(self->vm, "1g"));

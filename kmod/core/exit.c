@@ -446,6 +446,12 @@ static enum verdict handle_resume(struct vcpu *v, struct vm_exit *e)
 	return RESUME;
 }
 
+static enum verdict handle_deadline(struct vcpu *v, struct vm_exit *e)
+{
+	lapic_timer_serve(v);
+	return RESUME;
+}
+
 /* The window is open: deliver_events() will see it and close it, or user space. */
 static enum verdict handle_window(struct vcpu *v, struct vm_exit *e)
 {
@@ -509,6 +515,7 @@ static enum verdict handle_unknown(struct vcpu *v, struct vm_exit *e)
 const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_HOST]		= { "host",		false, handle_resume },
 	[EXIT_WINDOW]		= { "window",		false, handle_window },
+	[EXIT_DEADLINE]		= { "deadline",		false, handle_deadline },
 	[EXIT_CPUID]		= { "cpuid",		true,  handle_cpuid },
 	[EXIT_RDMSR]		= { "rdmsr",		true,  handle_rdmsr },
 	[EXIT_WRMSR]		= { "wrmsr",		true,  handle_wrmsr },

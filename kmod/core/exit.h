@@ -17,6 +17,7 @@ struct vcpu;
 enum exit_kind {
 	EXIT_HOST,		/* host interrupt, NMI: served already, go on */
 	EXIT_WINDOW,		/* the guest can take the event that waits */
+	EXIT_DEADLINE,		/* the time has come that set_deadline() was told */
 	EXIT_CPUID,
 	EXIT_RDMSR,
 	EXIT_WRMSR,

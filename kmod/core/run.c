@@ -315,6 +315,7 @@ static int sleep_halted(struct vcpu *v)
 	int r = 0;
 
 	v->stat.halts++;
+	lapic_timer_sleep(v);
 	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);
 	prepare_to_rcuwait(&v->wait);
 	for (;;) {

@@ -54,6 +54,12 @@ struct backend {
 	void (*apply_policy)(struct vcpu *v);
 	void (*set_tsc_offset)(struct vcpu *v, u64 offset);
 	/*
+	 * Have the guest exit (EXIT_DEADLINE) once its TSC has reached @guest_tsc; 0: no more.
+	 * It may exit early, by a rounding. Not loaded. false: it will not, the deadline is too
+	 * far, or 0. NULL: the hardware has no such timer.
+	 */
+	bool (*set_deadline)(struct vcpu *v, u64 guest_tsc);
+	/*
 	 * The guest reaches DR0-7 without an exit, or no longer; then regs.dr6 and dr7 are
 	 * what it left. DR0-3 are the caller's to load and save.
 	 */

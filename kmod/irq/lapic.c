@@ -39,8 +39,21 @@ static enum hrtimer_restart timer_fn(struct hrtimer *t)
 	return HRTIMER_NORESTART;
 }
 
-/* Arm for what comes next: the count-down timer or the TSC deadline, or nothing. */
-static void timer_arm(struct vcpu *v)
+/* A running guest exits by itself at @tsc, if its CPU can do that; 0: no more. */
+static bool arm_in_guest(struct vcpu *v, u64 tsc)
+{
+	struct lapic *l = v->lapic;
+
+	if (backend->set_deadline)
+		l->in_guest = backend->set_deadline(v, tsc);
+	return l->in_guest;
+}
+
+/*
+ * Arm for what comes next: the count-down timer or the TSC deadline, or nothing. @asleep:
+ * the vCPU is about to block, and no exit would wake it.
+ */
+static void timer_arm(struct vcpu *v, bool asleep)
 {
 	struct lapic *l = v->lapic;
 	u64 next = vlapic_timer_next(&l->model);
@@ -53,8 +66,14 @@ static void timer_arm(struct vcpu *v)
 			vcpu_request(v, REQ_TIMER);
 			return;
 		}
+		if (arm_in_guest(v, asleep ? 0 : deadline - l->advance)) {
+			hrtimer_cancel(&l->timer);
+			return;
+		}
 		/* Rounded up: too early would only mean to arm again. */
 		next = now_ns() + tsc_to_ns(deadline - tsc, v->vm->tsc_khz) + 1;
+	} else if (l->in_guest) {
+		arm_in_guest(v, 0);
 	}
 	if (next)
 		hrtimer_start(&l->timer, ns_to_ktime(next), HRTIMER_MODE_ABS_HARD);
@@ -82,7 +101,7 @@ static void apply(struct vcpu *v, const struct vlapic_effects *e)
 	if (e->ipi)
 		irqchip_send(v->vm, &e->msg, v);
 	if (e->timer_rearm)
-		timer_arm(v);
+		timer_arm(v, false);
 	if (e->dest_changed)
 		vlapic_apic_id(&l->model, &l->dest);
 	if (e->lint0_changed)
@@ -307,7 +326,14 @@ void lapic_timer_serve(struct vcpu *v)
 	}
 	if (vlapic_timer_expired(&l->model, now_ns(), tsc))
 		vlapic_local_irq(&l->model, VLAPIC_LVT_TIMER);
-	timer_arm(v);
+	timer_arm(v, false);
+}
+
+/* Once awake, it stays with the host's timer until it is armed anew. */
+void lapic_timer_sleep(struct vcpu *v)
+{
+	if (v->lapic && v->lapic->in_guest)
+		timer_arm(v, true);
 }
 
 /* Accesses */
@@ -415,7 +441,7 @@ u64 lapic_get_deadline(struct vcpu *v)
 void lapic_set_deadline(struct vcpu *v, u64 tsc)
 {
 	if (v->lapic && vlapic_set_deadline(&v->lapic->model, tsc))
-		timer_arm(v);
+		timer_arm(v, false);
 }
 
 /* State for user space */

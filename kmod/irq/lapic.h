@@ -22,6 +22,7 @@ struct lapic {
 	struct hrtimer timer;	/* expiry: REQ_TIMER and kick */
 	u64 early_deadline;	/* the guest TSC that the next interrupt waits for; 0: none */
 	u32 advance;		/* guest TSC ticks that the timer goes off early */
+	bool in_guest;		/* the backend watches the deadline, not .timer */
 	bool accepts_pic;	/* cached vlapic_accepts_pic(); any thread reads */
 };
 
@@ -94,7 +95,8 @@ static inline u64 lapic_get_base(const struct vcpu *v)
 	return v->lapic ? v->lapic->model.base : v->apic_base;
 }
 
-void lapic_timer_serve(struct vcpu *v);	/* REQ_TIMER */
+void lapic_timer_serve(struct vcpu *v);	/* REQ_TIMER, EXIT_DEADLINE */
+void lapic_timer_sleep(struct vcpu *v);	/* before it blocks: have the timer wake it */
 
 /* true: the access was this APIC's page and is done. */
 bool lapic_mmio_read(struct vcpu *v, u64 gpa, void *val, unsigned int len);

@@ -27,6 +27,7 @@ static const struct vmx_caps rich = {
 		[VMX_ENTRY] = 0xffffffff00000000 | ENTRY_ONES,
 	},
 	.ept_vpid = EPT_ALL,
+	.misc = 0x60000065,
 };
 
 static void test_rich(struct kunit *test)
@@ -38,7 +39,8 @@ static void test_rich(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c.invept_type, VMX_EPT_EXTENT_CONTEXT);
 	KUNIT_EXPECT_EQ(test, c.ctl[VMX_PIN],
 			PIN_ONES | PIN_BASED_EXT_INTR_MASK | PIN_BASED_NMI_EXITING |
-			PIN_BASED_VIRTUAL_NMIS);
+			PIN_BASED_VIRTUAL_NMIS | PIN_BASED_VMX_PREEMPTION_TIMER);
+	KUNIT_EXPECT_EQ(test, c.timer_shift, 5);
 	KUNIT_EXPECT_EQ(test, c.ctl[VMX_CPU] & CPU_ONES, CPU_ONES);
 	KUNIT_EXPECT_TRUE(test, c.ctl[VMX_CPU] & CPU_BASED_TPR_SHADOW);
 	KUNIT_EXPECT_FALSE(test, c.ctl[VMX_CPU] & CPU_BASED_INVLPG_EXITING);
@@ -56,6 +58,7 @@ static const struct {
 	{ VMX_OPT_PAUSE_LOOP, VMX_CPU2, SECONDARY_EXEC_PAUSE_LOOP_EXITING },
 	{ VMX_OPT_INVPCID, VMX_CPU2, SECONDARY_EXEC_ENABLE_INVPCID },
 	{ VMX_OPT_XSAVES, VMX_CPU2, SECONDARY_EXEC_XSAVES },
+	{ VMX_OPT_TIMER, VMX_PIN, PIN_BASED_VMX_PREEMPTION_TIMER },
 };
 
 static void test_options(struct kunit *test)

@@ -21,6 +21,7 @@ static const struct control wanted[] = {
 	{ VMX_PIN, PIN_BASED_EXT_INTR_MASK, 0, "external-interrupt exiting" },
 	{ VMX_PIN, PIN_BASED_NMI_EXITING, 0, "NMI exiting" },
 	{ VMX_PIN, PIN_BASED_VIRTUAL_NMIS, 0, "virtual NMIs" },
+	{ VMX_PIN, PIN_BASED_VMX_PREEMPTION_TIMER, VMX_OPT_TIMER, "VMX-preemption timer" },
 
 	{ VMX_CPU, CPU_BASED_USE_TSC_OFFSETTING, 0, "use TSC offsetting" },
 	{ VMX_CPU, CPU_BASED_HLT_EXITING, 0, "HLT exiting" },
@@ -108,5 +109,6 @@ const char *vmx_negotiate(const struct vmx_caps *caps, u32 allowed, struct vmx_c
 		if (config->ctl[unwanted[i].set] & unwanted[i].bit)
 			return unwanted[i].name;
 
+	config->timer_shift = caps->misc & VMX_MISC_PREEMPTION_TIMER_RATE_MASK;
 	return negotiate_ept(caps->ept_vpid, allowed, config);
 }

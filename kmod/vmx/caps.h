@@ -16,6 +16,7 @@ enum vmx_ctl { VMX_PIN, VMX_CPU, VMX_CPU2, VMX_EXIT, VMX_ENTRY, NR_VMX_CTLS };
 struct vmx_caps {
 	u64 ctl[NR_VMX_CTLS];
 	u64 ept_vpid;
+	u64 misc;
 };
 
 /* Features that a CPU may lack, or that a module parameter switches off. */
@@ -26,12 +27,14 @@ struct vmx_caps {
 #define VMX_OPT_INVPCID		BIT(4)
 #define VMX_OPT_XSAVES		BIT(5)
 #define VMX_OPT_EPT_1G		BIT(6)
-#define VMX_OPT_ALL		(BIT(7) - 1)
+#define VMX_OPT_TIMER		BIT(7)	/* VMX-preemption timer */
+#define VMX_OPT_ALL		(BIT(8) - 1)
 
 struct vmx_config {
 	u32 ctl[NR_VMX_CTLS];	/* what the VMCS starts with */
 	u32 has;		/* VMX_OPT_* that are on */
 	u8 invept_type;
+	u8 timer_shift;		/* the preemption timer counts when this bit of the TSC changes */
 };
 
 /**

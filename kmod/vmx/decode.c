@@ -139,6 +139,7 @@ static const struct decode_row rows[] = {
 	ROW(TPR_BELOW_THRESHOLD,	WINDOW),
 	ROW(EPT_VIOLATION,		TDP_FAULT, false, fill_ept),
 	ROW(INVEPT,			UNDEFINED),
+	ROW(PREEMPTION_TIMER,		DEADLINE),
 	ROW(INVVPID,			UNDEFINED),
 	ROW(WBINVD,			WBINVD, true),
 	ROW(XSETBV,			XSETBV, true),

@@ -22,7 +22,7 @@
 #include "../cpu/host_caps.h"
 #include "vmx.h"
 
-static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true;
+static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true, preemption_timer = true;
 module_param(vpid, bool, 0444);
 MODULE_PARM_DESC(vpid, "Intel: tag TLB entries with VPIDs");
 module_param(tpr_shadow, bool, 0444);
@@ -33,6 +33,8 @@ module_param(ept_ad, bool, 0444);
 MODULE_PARM_DESC(ept_ad, "Intel: accessed and dirty bits in EPT");
 module_param(ept_1g, bool, 0444);
 MODULE_PARM_DESC(ept_1g, "Intel: 1G pages in EPT");
+module_param(preemption_timer, bool, 0444);
+MODULE_PARM_DESC(preemption_timer, "Intel: TSC deadlines without a timer of the host");
 
 /* vmcs_accesses: 1 counts VMREADs and VMWRITEs of all vCPUs; reading gives both counts. */
 DEFINE_PER_CPU(struct vmcs_accesses, vmcs_accesses);
@@ -167,23 +169,32 @@ static void read_caps(struct vmx_caps *caps)
 			caps->ctl[i] = 0;
 	if (rdmsrl_safe(MSR_IA32_VMX_EPT_VPID_CAP, &caps->ept_vpid))
 		caps->ept_vpid = 0;
+	rdmsrl(MSR_IA32_VMX_MISC, caps->misc);
 
 	rdmsrl(MSR_IA32_VMX_CR0_FIXED0, vmx_cr0_fixed);
 	vmx_cr0_fixed &= ~(u64)(X86_CR0_PE | X86_CR0_PG);	/* unrestricted guest */
 	rdmsrl(MSR_IA32_VMX_CR4_FIXED0, vmx_cr4_fixed);
 }
 
+/* The parameters: may it be used; after the negotiation, is it? */
+static const struct { bool *on; u32 option; } switches[] = {
+	{ &vpid, VMX_OPT_VPID },
+	{ &tpr_shadow, VMX_OPT_TPR_SHADOW },
+	{ &ple, VMX_OPT_PAUSE_LOOP },
+	{ &ept_ad, VMX_OPT_EPT_AD },
+	{ &ept_1g, VMX_OPT_EPT_1G },
+	{ &preemption_timer, VMX_OPT_TIMER },
+};
+
 static int negotiate(void)
 {
 	struct vmx_caps caps;
 	const char *missing;
 	u32 allowed = VMX_OPT_INVPCID | VMX_OPT_XSAVES;
+	unsigned int i;
 
-	allowed |= vpid ? VMX_OPT_VPID : 0;
-	allowed |= tpr_shadow ? VMX_OPT_TPR_SHADOW : 0;
-	allowed |= ple ? VMX_OPT_PAUSE_LOOP : 0;
-	allowed |= ept_ad ? VMX_OPT_EPT_AD : 0;
-	allowed |= ept_1g ? VMX_OPT_EPT_1G : 0;
+	for (i = 0; i < ARRAY_SIZE(switches); i++)
+		allowed |= *switches[i].on ? switches[i].option : 0;
 
 	read_caps(&caps);
 	missing = vmx_negotiate(&caps, allowed, &vmx_config);
@@ -191,6 +202,8 @@ static int negotiate(void)
 		pr_info("vitro: this CPU's VMX cannot be used: no %s\n", missing);
 		return -EOPNOTSUPP;
 	}
+	for (i = 0; i < ARRAY_SIZE(switches); i++)
+		*switches[i].on = vmx_has(switches[i].option);
 	return 0;
 }
 

@@ -31,6 +31,7 @@
 
 static void init_controls(struct vmx_vcpu *s)
 {
+	s->pin_ctl = vmx_config.ctl[VMX_PIN] & ~PIN_BASED_VMX_PREEMPTION_TIMER;
 	s->cpu_ctl = vmx_config.ctl[VMX_CPU];
 	if (!vmx_has(VMX_OPT_TPR_SHADOW))
 		s->cpu_ctl |= CR8_EXITING;
@@ -39,7 +40,7 @@ static void init_controls(struct vmx_vcpu *s)
 		s->cpu2_ctl &= ~SECONDARY_EXEC_ENABLE_VPID;
 	s->entry_ctl = vmx_config.ctl[VMX_ENTRY];
 
-	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, vmx_config.ctl[VMX_PIN]);
+	vmcs_write(PIN_BASED_VM_EXEC_CONTROL, s->pin_ctl);
 	vmcs_write(CPU_BASED_VM_EXEC_CONTROL, s->cpu_ctl);
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, s->cpu2_ctl);
 	vmcs_write(VM_EXIT_CONTROLS, vmx_config.ctl[VMX_EXIT]);
@@ -127,6 +128,46 @@ void vmx_own_debug(struct vcpu *v, bool own)
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset)
 {
 	vmcs_write(TSC_OFFSET, offset);
+}
+
+static u64 timer_ticks(struct vcpu *v, u64 guest_tsc)
+{
+	u64 now = vcpu_read_tsc(v);
+
+	return guest_tsc > now ? (guest_tsc - now) >> vmx_config.timer_shift : 0;
+}
+
+bool vmx_set_deadline(struct vcpu *v, u64 guest_tsc)
+{
+	struct vmx_vcpu *s = v->vmx;
+
+	s->deadline = 0;
+	if (vmx_has(VMX_OPT_TIMER) && guest_tsc && timer_ticks(v, guest_tsc) < U32_MAX)
+		s->deadline = guest_tsc;
+	return s->deadline;
+}
+
+/*
+ * At each entry: the timer stands still outside the guest, so what is left is counted anew.
+ * One tick more, because the first may be a short one. The TSC may have been set back
+ * since, and then all that fits is counted.
+ */
+void vmx_start_timer(struct vcpu *v)
+{
+	struct vmx_vcpu *s = v->vmx;
+	u32 ctl = s->pin_ctl & ~PIN_BASED_VMX_PREEMPTION_TIMER;
+	u64 ticks;
+
+	if (unlikely(s->deadline))
+		ctl |= PIN_BASED_VMX_PREEMPTION_TIMER;
+	if (unlikely(ctl != s->pin_ctl)) {
+		s->pin_ctl = ctl;
+		vmcs_write(PIN_BASED_VM_EXEC_CONTROL, ctl);
+	}
+	if (likely(!s->deadline))
+		return;
+	ticks = timer_ticks(v, s->deadline);
+	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, ticks ? min_t(u64, ticks + 1, U32_MAX) : 0);
 }
 
 /* With EPT no entry is tagged by a VPID alone: those of the EPT root are all there are. */

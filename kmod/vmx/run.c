@@ -216,6 +216,7 @@ void vmx_enter(struct vcpu *v)
 {
 	vmx_flush_entry(v);
 	set_host_entry(v->vmx);
+	vmx_start_timer(v);
 	if (unlikely(v->owns_debug))
 		set_debugreg(v->regs.dr6, 6);
 	enter_irqoff(v);
@@ -261,6 +262,7 @@ const struct backend vmx_backend = {
 
 	.apply_policy = vmx_apply_policy,
 	.set_tsc_offset = vmx_set_tsc_offset,
+	.set_deadline = vmx_set_deadline,
 	.own_debug = vmx_own_debug,
 	.flush_tlb = vmx_flush_tlb,
 

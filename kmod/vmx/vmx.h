@@ -53,11 +53,12 @@ struct vmx_vcpu {
 	unsigned long host_rsp, host_cr3, host_cr4;	/* as the VMCS has them */
 	u64 msrs[NR_LOADED_MSRS];	/* the guest's, while it is not loaded */
 	u64 cr2;		/* the VMCS has no place for it */
+	u64 deadline;		/* guest TSC at which the preemption timer expires; 0: none */
 
 	/* As the VMCS has them, so that only what changed is written. */
 	u64 rip, rsp, rflags;
 	u32 intr_state;
-	u32 cpu_ctl, cpu2_ctl, entry_ctl;
+	u32 pin_ctl, cpu_ctl, cpu2_ctl, entry_ctl;
 
 	/* The last exit. */
 	u32 reason;		/* VM_EXIT_REASON; instruction error if .refused */
@@ -172,6 +173,8 @@ void vmx_put_msrs(struct vmx_vcpu *s);
 void vmx_policy_init(struct vcpu *v);
 void vmx_apply_policy(struct vcpu *v);
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset);
+bool vmx_set_deadline(struct vcpu *v, u64 guest_tsc);
+void vmx_start_timer(struct vcpu *v);
 void vmx_own_debug(struct vcpu *v, bool own);
 void vmx_flush_tlb(struct vcpu *v);
 void vmx_cpu_control(struct vmx_vcpu *s, u32 bits, bool on);

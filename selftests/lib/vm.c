@@ -424,3 +424,27 @@ uint64_t stat_value(const struct stats *s, const char *name)
 	}
 	return -1;
 }
+
+uint64_t stat_of(int fd, const char *name)
+{
+	int stats = ioctl(fd, KVM_GET_STATS_FD, 0);
+	struct stats s;
+
+	need(stats_read(stats, &s), "statistics");
+	close(stats);
+	return stat_value(&s, name);
+}
+
+bool vmx_uses(const char *parameter)
+{
+	char path[128], on = 'N';
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/vitro/parameters/%s", parameter);
+	fd = cpu_vendor_is_amd() ? -1 : open(path, O_RDONLY);
+	if (fd < 0)
+		return false;
+	need(read(fd, &on, 1) == 1, path);
+	close(fd);
+	return on == 'Y';
+}

@@ -164,5 +164,10 @@ struct stats {
 
 bool stats_read(int fd, struct stats *s);
 uint64_t stat_value(const struct stats *s, const char *name);
+/* One value of the statistics of this VM or vCPU. */
+uint64_t stat_of(int fd, const char *name);
+
+/* Does vitro use this feature of VMX? @parameter of the module switches it off. */
+bool vmx_uses(const char *parameter);
 
 #endif
