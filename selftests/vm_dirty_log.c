@@ -169,6 +169,75 @@ TEST_F(dirty, string_input)
 	EXPECT_EQ(1 << 9, self->bitmap[0]);
 }
 
+/* Read all of n pages, then write to them, the last one last; and go on when told to. */
+static volatile int guest_written, guest_go_on;
+
+static GUEST uint64_t guest_fill(uint64_t n)
+{
+	uint32_t sum = 0;
+
+	for (uint64_t i = 0; i < n; i++)
+		sum += *(volatile uint32_t *)(GPA_NOWHERE + i * PAGE);
+	for (uint64_t i = 0; i < n; i++)
+		*(volatile uint32_t *)(GPA_NOWHERE + i * PAGE) = sum;
+	guest_written = 1;
+	while (!guest_go_on)
+		asm volatile("pause");
+	return 0;
+}
+
+/* Where the CPU logs, a page that is mapped costs no fault when it is written. */
+TEST_F(dirty, faults_of_pages_written_again)
+{
+	uint64_t before;
+
+	in_guest(self->vm, guest_go_on) = 1;
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	vcpu_start(self->vcpu, guest_fill, PAGES);
+	vcpu_run_done(self->vcpu);
+	ASSERT_EQ(0, get_log(self, SLOT));
+	before = stat_of(self->vcpu->fd, "exits_tdp_fault");
+	vcpu_start(self->vcpu, guest_fill, PAGES);
+	vcpu_run_done(self->vcpu);
+	if (vmx_uses("pml")) {
+		EXPECT_EQ(before, stat_of(self->vcpu->fd, "exits_tdp_fault"));
+	} else if (before != -1ull) {
+		EXPECT_LE(before + PAGES, stat_of(self->vcpu->fd, "exits_tdp_fault"));
+	}
+	ASSERT_EQ(0, get_log(self, SLOT));
+	EXPECT_EQ(-1ull, self->bitmap[0]);
+	EXPECT_EQ(-1ull, self->bitmap[1]);
+}
+
+/* What a vCPU has written before user space asks is told, though it still runs. */
+TEST_F(dirty, more_pages_than_a_cpu_logs_and_a_running_vcpu)
+{
+	static uint64_t bits[25];
+	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = bits };
+	const int n = ARRAY_SIZE(bits) * 64;
+	struct runner *runner;
+	void *hva = mmap(NULL, n * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_EQ(0, vm_slot(self->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA_NOWHERE, n * PAGE, hva));
+	for (int round = 0; round < 3; round++) {
+		in_guest(self->vm, guest_written) = 0;
+		in_guest(self->vm, guest_go_on) = 0;
+		vcpu_start(self->vcpu, guest_fill, n);
+		runner = runner_start(self->vcpu);
+		while (!in_guest(self->vm, guest_written))
+			usleep(100);
+		EXPECT_EQ(0, kvm_ioctl(self->vm->fd, KVM_GET_DIRTY_LOG, &log));
+		in_guest(self->vm, guest_go_on) = 1;
+		runner_wait(runner);
+		for (int i = 0; i < ARRAY_SIZE(bits); i++)
+			EXPECT_EQ(-1ull, bits[i]);
+		EXPECT_EQ(0, kvm_ioctl(self->vm->fd, KVM_GET_DIRTY_LOG, &log));
+		for (int i = 0; i < ARRAY_SIZE(bits); i++)
+			EXPECT_EQ(0, bits[i]);
+	}
+}
+
 /* --- KVM_CLEAR_DIRTY_LOG --- */
 
 static int manual(FIXTURE_DATA(dirty) *self, uint64_t arg)

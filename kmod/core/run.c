@@ -20,9 +20,11 @@
 #include "../host/work.h"
 #include "../irq/irqchip.h"
 #include "../irq/lapic.h"
+#include "../mem/tdp.h"
 #include "run.h"
 #include "vcpu.h"
 
+/* true: it was there. */
 static bool take_request(struct vcpu *v, enum request req)
 {
 	if (!test_bit(req, &v->mailbox.requests))
@@ -95,8 +97,10 @@ static int serve_requests(struct vcpu *v)
 		backend->flush_tlb(v);
 	if (take_request(v, REQ_POLICY)) {
 		v->policy.all_msrs = READ_ONCE(v->vm->trap_all_msrs);
+		v->policy.log_writes = v->vm->tdp.cpu_log && READ_ONCE(v->vm->logged_slots);
 		backend->apply_policy(v);
 	}
+	take_request(v, REQ_LOG);
 	if (take_request(v, REQ_CLOCK))
 		kvmclock_update(v);
 	if (take_request(v, REQ_STEAL))
@@ -245,6 +249,16 @@ static void enter_guest(struct vcpu *v)
 	host_debug_restore();	/* the exit has cleared DR7, whoever's it was */
 }
 
+/* What the CPU has logged is told before anyone can see that the stay is over. */
+static noinline void drain_log(struct vcpu *v)
+{
+	const u64 *gpa;
+	unsigned int n = backend->drain_log(v, &gpa);
+
+	if (n)
+		tdp_log_written(v, gpa, n);
+}
+
 /*
  * One stay in the guest. false: something wants attention first, nothing was entered.
  *
@@ -277,8 +291,10 @@ static bool stay_in_guest(struct vcpu *v)
 
 	v->events.cut_off = true;
 	enter_guest(v);
+	if (unlikely(v->policy.log_writes))
+		drain_log(v);
 
-	WRITE_ONCE(v->mode, OUTSIDE_GUEST);
+	smp_store_release(&v->mode, OUTSIDE_GUEST);	/* pairs with vm_request_all() */
 	if (backend->exit_irqoff)
 		backend->exit_irqoff(v);
 	v->stat.entries++;

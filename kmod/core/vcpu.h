@@ -42,6 +42,7 @@ enum request {
 	REQ_IOAPIC_EOI,		/* irq/lapic.c: leave KVM_RUN to tell of eoi_vector's end */
 	REQ_IRQ_WINDOW,		/* leave KVM_RUN, or else the window: user space has an interrupt */
 	REQ_DEBUG,		/* cpu/guest_debug.c: leave KVM_RUN to tell of a single step */
+	REQ_LOG,		/* mem/dirty.c: leave the guest, which empties the CPU's log */
 	REQ_RING_FULL,		/* mem/dirty_ring.c: leave KVM_RUN until user space has made room */
 	REQ_DEAD,		/* the VM is dead: leave KVM_RUN with -EIO */
 };
@@ -66,6 +67,7 @@ struct policy {
 	u32 exceptions;		/* trapped: one bit a vector */
 	bool hlt, pause;	/* trapped: HLT, PAUSE loops */
 	bool all_msrs;		/* trapped: backend->own_msrs too */
+	bool log_writes;	/* of tdp.cpu_log: the CPU logs which pages it marks dirty */
 };
 
 /* Why KVM_RUN left to user space, and so what its answer finishes. */

@@ -10,7 +10,6 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "../cpu/host_caps.h"
 #include "../cpu/kvmclock.h"
 #include "../host/host.h"
 #include "../irq/irqchip.h"
@@ -61,7 +60,7 @@ struct vm *vm_create(void)
 	r = host_virt_get();
 	if (r)
 		goto err_free;
-	r = tdp_init(vm, backend->tdp, host_caps.tdp_max_leaf);
+	r = tdp_init(vm, backend->tdp, &host_caps);
 	if (r)
 		goto err_virt;
 	r = backend->vm_init(vm);

@@ -64,6 +64,7 @@ struct vm {
 	u32 bsp_id;			/* mutex; fixed with the first vCPU */
 
 	struct vm_options opt;		/* writers: mutex */
+	u32 logged_slots;		/* written under mutex, read anywhere */
 	u32 dirty_ring_entries;		/* a vCPU's; 0: bitmaps; constant from the first vCPU on */
 	struct msr_filter __rcu *msr_filter; /* writers: mutex; readers: srcu; NULL: none */
 	bool trap_all_msrs;		/* written under mutex with it, read anywhere */

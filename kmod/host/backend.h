@@ -25,6 +25,8 @@ enum verdict;
 #define WINDOW_NMI	BIT(1)	/* exit when an NMI can be taken */
 #define WINDOW_TPR	BIT(2)	/* exit when CR8 is written: an interrupt waits for it */
 
+#define RING_CPU_LOG	64	/* in a VM with dirty rings drain_log() has no more at once */
+
 struct backend {
 	const char *name;
 
@@ -69,6 +71,11 @@ struct backend {
 	/* run: interrupts off; enter returns after the exit, dirty groups were flushed before */
 	void (*enter)(struct vcpu *v);
 	void (*exit_irqoff)(struct vcpu *v);	/* host NMI, machine check; NULL: enter does it */
+	/*
+	 * Interrupts off, after enter, with policy.log_writes: what the CPU has logged since the
+	 * last call. How many frames in *@gpa, the last one first; they stay until the next entry.
+	 */
+	unsigned int (*drain_log)(struct vcpu *v, const u64 **gpa);
 	/* preemption on: sets regs.valid for what came cheaply */
 	void (*decode_exit)(struct vcpu *v, struct vm_exit *e);
 	enum verdict (*private_exit)(struct vcpu *v, struct vm_exit *e);

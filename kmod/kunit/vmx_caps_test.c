@@ -58,6 +58,7 @@ static const struct {
 	{ VMX_OPT_PAUSE_LOOP, VMX_CPU2, SECONDARY_EXEC_PAUSE_LOOP_EXITING },
 	{ VMX_OPT_INVPCID, VMX_CPU2, SECONDARY_EXEC_ENABLE_INVPCID },
 	{ VMX_OPT_XSAVES, VMX_CPU2, SECONDARY_EXEC_XSAVES },
+	{ VMX_OPT_PML, VMX_CPU2, SECONDARY_EXEC_ENABLE_PML },
 	{ VMX_OPT_TIMER, VMX_PIN, PIN_BASED_VMX_PREEMPTION_TIMER },
 };
 
@@ -85,8 +86,8 @@ static void test_options(struct kunit *test)
 /* The same of those that EPT's capabilities tell of. */
 static void test_ept_options(struct kunit *test)
 {
-	static const struct { u32 option; u64 bit; } ept[] = {
-		{ VMX_OPT_EPT_AD, VMX_EPT_AD_BIT },
+	static const struct { u32 option; u64 bit; u32 with_it; } ept[] = {
+		{ VMX_OPT_EPT_AD, VMX_EPT_AD_BIT, VMX_OPT_PML },
 		{ VMX_OPT_EPT_1G, VMX_EPT_1GB_PAGE_BIT },
 	};
 	struct vmx_config c;
@@ -97,12 +98,12 @@ static void test_ept_options(struct kunit *test)
 
 		KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&rich, VMX_OPT_ALL & ~ept[i].option, &c),
 				    (const char *)NULL);
-		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~ept[i].option);
+		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~ept[i].option & ~ept[i].with_it);
 
 		poor.ept_vpid &= ~ept[i].bit;
 		KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&poor, VMX_OPT_ALL, &c),
 				    (const char *)NULL);
-		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~ept[i].option);
+		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~ept[i].option & ~ept[i].with_it);
 	}
 }
 

@@ -7,7 +7,8 @@
  * VM's vCPUs have rings instead (dirty_ring.c). Rules are those of Linux's Documentation/virt/kvm/api.rst.
  *
  * The guest's writes are seen by write protection: a fault marks the page and makes it
- * writable, both under tdp.lock. A bit that is reported is cleared and its page
+ * writable, both under tdp.lock. Or by the CPU itself (tdp.cpu_log): it notes which pages
+ * it marks dirty in the tables, and protected means clean there. A bit that is reported is cleared and its page
  * protected again; a write in between lands before the TLB flush, hence before user
  * space can look at the page. Writes of the host mark after writing, with a full
  * barrier: if the bit is cleared after that, the data was there before.
@@ -44,10 +45,35 @@ static void set_log(struct vm *vm, struct memslot *slot, bool logged, unsigned l
 	write_unlock(&vm->tdp.lock);
 }
 
+/*
+ * Where the CPU can do it, it logs for all vCPUs as long as some slot is logged: it has begun
+ * before the first dirty bit is taken away.
+ */
+static void count_log(struct vm *vm, int by)
+{
+	bool change = !vm->logged_slots || !(vm->logged_slots + by);
+
+	lockdep_assert_held(&vm->mutex);
+	WRITE_ONCE(vm->logged_slots, vm->logged_slots + by);
+	if (change && vm->tdp.cpu_log)
+		vm_request_all(vm, REQ_POLICY, true);
+}
+
 int slot_init_log(struct vm *vm, struct memslot *slot)
 {
+	int ret = log_alloc(vm, slot->npages, &slot->dirty_bitmap);
+
+	if (ret)
+		return ret;
 	slot->logged = true;
-	return log_alloc(vm, slot->npages, &slot->dirty_bitmap);
+	count_log(vm, 1);
+	return 0;
+}
+
+void slot_forget_log(struct vm *vm, struct memslot *slot)
+{
+	if (slot->logged)
+		count_log(vm, -1);
 }
 
 /* After this, faults map the slot's pages small and protected; then those that are mapped
@@ -59,6 +85,7 @@ int slot_start_log(struct vm *vm, struct memslot *slot)
 
 	if (log_alloc(vm, slot->npages, &bitmap))
 		return -ENOMEM;
+	count_log(vm, 1);
 	set_log(vm, slot, true, bitmap);
 	tdp_write_protect(vm, slot->base_gfn, slot->base_gfn + slot->npages);
 	synchronize_srcu_expedited(&vm->srcu);
@@ -74,6 +101,7 @@ void slot_stop_log(struct vm *vm, struct memslot *slot)
 	tdp_zap(vm, slot->base_gfn, slot->base_gfn + slot->npages);
 	synchronize_srcu_expedited(&vm->srcu);
 	kvfree(bitmap);
+	count_log(vm, -1);
 }
 
 void slot_mark_dirty(struct memslot *slot, u64 gfn)
@@ -89,6 +117,20 @@ void slot_mark_dirty(struct memslot *slot, u64 gfn)
 		if (!WARN_ON_ONCE(!v))
 			dirty_ring_push(v, slot, gfn);
 	}
+}
+
+void tdp_log_written(struct vcpu *v, const u64 *gpa, unsigned int n)
+{
+	int idx = srcu_read_lock(&v->vm->srcu);
+
+	while (n--) {
+		u64 gfn = gpa[n] >> PAGE_SHIFT;
+		struct memslot *slot = slots_find_cached(v->vm, &v->vm->slots, &v->slot_cache, gfn);
+
+		if (slot)
+			slot_mark_dirty(slot, gfn);
+	}
+	srcu_read_unlock(&v->vm->srcu, idx);
 }
 
 /* Copy words [first, first + n) of the bitmap to user space. */
@@ -148,6 +190,9 @@ static int report_and_clear(struct vm *vm, struct memslot *slot, unsigned long _
 	u64 words = BITS_TO_LONGS(slot->npages), i;
 	int ret = 0;
 
+	/* A vCPU that leaves the guest empties its CPU's log before it does anything else. */
+	if (vm->tdp.cpu_log)
+		vm_request_all(vm, REQ_LOG, true);
 	for (i = 0; i < words && !ret; i += CHUNK_WORDS)
 		ret = report(slot, bits, i, min_t(u64, CHUNK_WORDS, words - i), buf);
 	if (ret || vm->opt.manual_dirty_log)

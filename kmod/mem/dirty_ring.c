@@ -17,7 +17,10 @@
 #include "../core/vm.h"
 #include "slots.h"
 
-/* What one stay in KVM_RUN may still write when the ring is called full. */
+/*
+ * What one stay in KVM_RUN may still write when the ring is called full, without the log of
+ * a CPU that logs.
+ */
 #define RESERVED	64
 
 int dirty_ring_set_size(struct vm *vm, u64 bytes)
@@ -64,8 +67,9 @@ struct page *dirty_ring_page(const struct vcpu *v, unsigned long pgoff)
 bool dirty_ring_full(const struct vcpu *v)
 {
 	const struct dirty_ring *r = &v->ring;
+	u32 reserved = RESERVED + (v->vm->tdp.cpu_log ? RING_CPU_LOG : 0);
 
-	return r->written - READ_ONCE(r->reset) >= v->vm->dirty_ring_entries - RESERVED;
+	return r->written - READ_ONCE(r->reset) >= v->vm->dirty_ring_entries - reserved;
 }
 
 void dirty_ring_push(struct vcpu *v, const struct memslot *slot, u64 gfn)

@@ -176,6 +176,7 @@ static int slot_create(struct vm *vm, const struct kvm_userspace_memory_region *
 		return -ENOMEM;
 	ret = xa_err(xa_store(&slots->by_id, slot->id, slot, GFP_KERNEL_ACCOUNT));
 	if (ret) {
+		slot_forget_log(vm, slot);
 		slot_free(slot);
 		return ret;
 	}
@@ -189,6 +190,7 @@ static int slot_delete(struct vm *vm, struct memslot *slot)
 	slot_withdraw(vm, slot);
 	xa_erase(&vm->slots.by_id, slot->id);
 	synchronize_srcu_expedited(&vm->srcu);
+	slot_forget_log(vm, slot);
 	slot_free(slot);
 	return 0;
 }
@@ -209,6 +211,7 @@ static int slot_move(struct vm *vm, struct memslot *old,
 	hva_insert(vm, new);
 	gfn_store(slots, new, new);
 	synchronize_srcu_expedited(&vm->srcu);
+	slot_forget_log(vm, old);
 	slot_free(old);
 	return 0;
 }

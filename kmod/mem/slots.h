@@ -138,6 +138,7 @@ int dirty_ring_reset_all(struct vm *vm);
 
 /* mem/dirty.c, for slots.c: vm->mutex held. */
 int slot_init_log(struct vm *vm, struct memslot *slot);		/* 0 or -ENOMEM */
+void slot_forget_log(struct vm *vm, struct memslot *slot);	/* before it is freed */
 int slot_start_log(struct vm *vm, struct memslot *slot);	/* 0 or -ENOMEM */
 void slot_stop_log(struct vm *vm, struct memslot *slot);
 

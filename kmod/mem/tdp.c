@@ -41,6 +41,7 @@
 
 #include "../core/vcpu.h"
 #include "../core/vm.h"
+#include "../cpu/host_caps.h"
 #include "host_page.h"
 #include "slots.h"
 #include "tdp.h"
@@ -190,7 +191,7 @@ void tdp_zap(struct vm *vm, u64 start_gfn, u64 end_gfn)
 
 /* --- rights and ages of what is mapped --- */
 
-typedef bool (*leaf_fn)(struct tdp *tdp, u64 *entry);
+typedef bool (*leaf_fn)(struct tdp *tdp, u64 *entry, int level);
 
 /* Call @fn for every leaf in the range; did any of them say true? */
 static bool visit(struct tdp *tdp, u64 *table, int level, u64 start, u64 end, leaf_fn fn)
@@ -207,7 +208,7 @@ static bool visit(struct tdp *tdp, u64 *table, int level, u64 start, u64 end, le
 		if (!tdp_present(f, e))
 			continue;
 		if (tdp_is_leaf(f, e, level))
-			any |= fn(tdp, entry);
+			any |= fn(tdp, entry, level);
 		else
 			any |= visit(tdp, table_of(e), level - 1, start, next, fn);
 	}
@@ -224,20 +225,23 @@ static bool take_bit(u64 *entry, u64 mask)
 	return test_and_clear_bit(__ffs64(mask), (unsigned long *)entry);
 }
 
-static bool leaf_protect(struct tdp *tdp, u64 *entry)
+/* A CPU that logs tells of a page when it marks it dirty. A large page would be told once. */
+static bool leaf_protect(struct tdp *tdp, u64 *entry, int level)
 {
-	if (!take_bit(entry, tdp->format->write))
+	const struct tdp_format *f = tdp->format;
+
+	if (!take_bit(entry, tdp->cpu_log && level == 1 ? f->dirty : f->write))
 		return false;
 	note_removal(tdp);
 	return true;
 }
 
-static bool leaf_young(struct tdp *tdp, u64 *entry)
+static bool leaf_young(struct tdp *tdp, u64 *entry, int level)
 {
 	return READ_ONCE(*entry) & tdp->format->accessed;
 }
 
-static bool leaf_age(struct tdp *tdp, u64 *entry)
+static bool leaf_age(struct tdp *tdp, u64 *entry, int level)
 {
 	return take_bit(entry, tdp->format->accessed);
 }
@@ -285,6 +289,7 @@ struct want {
 	struct host_page host;
 	unsigned long seq;	/* tdp->seq before any of it was looked up */
 	u64 *spare;		/* a zeroed table page, or NULL */
+	bool clean;		/* the page is logged, and not about to be written */
 	bool alone;		/* tdp->lock is held for writing */
 	struct list_head tables; /* tables that were replaced */
 };
@@ -411,6 +416,8 @@ static enum install set_leaf(struct tdp *tdp, u64 *entry, int level, bool writab
 	u64 new = f->make_leaf(hpa, level, writable, true, w->host.memtype);
 	u64 old = READ_ONCE(*entry);
 
+	if (w->clean)
+		new &= ~f->dirty;
 	if (!tdp_present(f, old)) {
 		if (!change(entry, old, new))
 			return INSTALL_RACED;
@@ -449,11 +456,12 @@ static enum install install(struct tdp *tdp, struct want *w)
 	r = descend(tdp, w, level, &entry);
 	if (r != INSTALLED)
 		return r;
+	w->clean = w->slot->logged && !w->write;
 	if (w->slot->logged) {
 		/* Marked, then writable: the log is never behind what the guest can write. */
-		writable &= w->write;
-		if (writable)
+		if (writable && w->write)
 			slot_mark_dirty(w->slot, w->gfn);
+		writable &= w->write || tdp->cpu_log;
 	}
 	return set_leaf(tdp, entry, level, writable, w);
 }
@@ -511,14 +519,15 @@ u64 tdp_max_gfn(const struct tdp *tdp)
 	return tdp_span(tdp->levels + 1);
 }
 
-int tdp_init(struct vm *vm, const struct tdp_format *format, u8 max_leaf)
+int tdp_init(struct vm *vm, const struct tdp_format *format, const struct host_caps *caps)
 {
 	struct tdp *tdp = &vm->tdp;
 	u64 *root = table_alloc();
 
 	rwlock_init(&tdp->lock);
 	tdp->format = format;
-	tdp->max_leaf = max_leaf;
+	tdp->max_leaf = caps->tdp_max_leaf;
+	tdp->cpu_log = caps->tdp_log;
 	tdp->levels = format->levels ?: pgtable_l5_enabled() ? 5 : 4;
 	if (!root)
 		return -ENOMEM;

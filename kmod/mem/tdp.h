@@ -18,6 +18,7 @@
 struct vm;
 struct vcpu;
 struct memslot;
+struct host_caps;
 
 struct tdp {
 	rwlock_t lock;			/* page tables, slots.by_hva, and down to removed */
@@ -29,6 +30,7 @@ struct tdp {
 	const struct tdp_format *format;	/* constant */
 	u8 levels;			/* constant */
 	u8 max_leaf;			/* largest leaf: 1 is 4K, 2 is 2M, 3 is 1G; constant */
+	bool cpu_log;			/* of a logged slot the CPU tells what it writes; constant */
 	u64 root;			/* hpa; constant */
 	atomic_long_t pages[4];		/* leaves of level 1..3, [0] table pages: statistics */
 };
@@ -43,8 +45,8 @@ enum tdp_result {
 	TDP_SIGNAL,	/* a signal waits: KVM_RUN returns -EINTR */
 };
 
-/* @max_leaf: as in struct tdp. 0 or -ENOMEM. */
-int tdp_init(struct vm *vm, const struct tdp_format *format, u8 max_leaf);
+/* 0 or -ENOMEM. */
+int tdp_init(struct vm *vm, const struct tdp_format *format, const struct host_caps *caps);
 /* After the last vCPU ran and the notifier is gone; also when tdp_init() failed. */
 void tdp_free(struct vm *vm);
 
@@ -56,12 +58,18 @@ u64 tdp_max_gfn(const struct tdp *tdp);
 
 /* Drop every mapping of [start, end) in frames and flush TLBs. Takes the lock; may sleep. */
 void tdp_zap(struct vm *vm, u64 start_gfn, u64 end_gfn);
-/* Take write permission from [start, end) for dirty logging, and flush TLBs. */
+/*
+ * For dirty logging: have the next write to each page of [start, end) be told, by a fault or
+ * in the CPU's log; and flush TLBs.
+ */
 void tdp_write_protect(struct vm *vm, u64 start_gfn, u64 end_gfn);
 /* The same for the frames of @mask (bit 0: @gfn); tdp->lock held for writing; the caller
  * flushes (tdp_finish()).
  */
 void tdp_write_protect_mask(struct vm *vm, u64 gfn, unsigned long mask);
+
+/* dirty.c. Its thread: @v has written to these @n frames, to the last first. */
+void tdp_log_written(struct vcpu *v, const u64 *gpa, unsigned int n);
 
 /* Pieces for mem/. tdp->lock held for writing: */
 void tdp_bump_seq(struct tdp *tdp);

@@ -40,6 +40,7 @@ static const struct control wanted[] = {
 	{ VMX_CPU2, SECONDARY_EXEC_WBINVD_EXITING, 0, "WBINVD exiting" },
 	{ VMX_CPU2, SECONDARY_EXEC_ENABLE_VPID, VMX_OPT_VPID, "enable VPID" },
 	{ VMX_CPU2, SECONDARY_EXEC_PAUSE_LOOP_EXITING, VMX_OPT_PAUSE_LOOP, "PAUSE-loop exiting" },
+	{ VMX_CPU2, SECONDARY_EXEC_ENABLE_PML, VMX_OPT_PML, "enable PML" },
 	{ VMX_CPU2, SECONDARY_EXEC_ENABLE_INVPCID, VMX_OPT_INVPCID, "enable INVPCID" },
 	{ VMX_CPU2, SECONDARY_EXEC_XSAVES, VMX_OPT_XSAVES, "enable XSAVES" },
 
@@ -81,6 +82,11 @@ static const char *negotiate_ept(u64 cap, u32 allowed, struct vmx_config *config
 		return "INVEPT of a context or of all";
 	if (cap & VMX_EPT_AD_BIT)
 		config->has |= allowed & VMX_OPT_EPT_AD;
+	/* What is logged is that a dirty bit was set. */
+	if (!(config->has & VMX_OPT_EPT_AD)) {
+		config->has &= ~VMX_OPT_PML;
+		config->ctl[VMX_CPU2] &= ~SECONDARY_EXEC_ENABLE_PML;
+	}
 	if (cap & VMX_EPT_1GB_PAGE_BIT)
 		config->has |= allowed & VMX_OPT_EPT_1G;
 	return NULL;

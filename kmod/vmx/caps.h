@@ -28,7 +28,8 @@ struct vmx_caps {
 #define VMX_OPT_XSAVES		BIT(5)
 #define VMX_OPT_EPT_1G		BIT(6)
 #define VMX_OPT_TIMER		BIT(7)	/* VMX-preemption timer */
-#define VMX_OPT_ALL		(BIT(8) - 1)
+#define VMX_OPT_PML		BIT(8)	/* needs VMX_OPT_EPT_AD */
+#define VMX_OPT_ALL		(BIT(9) - 1)
 
 struct vmx_config {
 	u32 ctl[NR_VMX_CTLS];	/* what the VMCS starts with */

@@ -73,6 +73,13 @@ static void fill_ept(struct vcpu *v, struct vm_exit *e)
 		e->tdp.access |= ACCESS_FINAL;
 }
 
+/* The log is full. It was emptied on the way out; the write will happen again. */
+static void fill_pml(struct vcpu *v, struct vm_exit *e)
+{
+	e->info1 = vmcs_read(EXIT_QUALIFICATION);
+	reblock_nmi(v, e->info1 & INTR_INFO_UNBLOCK_NMI);
+}
+
 /* Types of access: to, from, CLTS, LMSW. The last two are left to the decoder. */
 static void fill_cr(struct vcpu *v, struct vm_exit *e)
 {
@@ -144,6 +151,7 @@ static const struct decode_row rows[] = {
 	ROW(WBINVD,			WBINVD, true),
 	ROW(XSETBV,			XSETBV, true),
 	ROW(VMFUNC,			UNDEFINED),
+	ROW(PML_FULL,			HOST, false, fill_pml),
 };
 
 static const struct decode_row row_fail = { EXIT_FAIL_ENTRY };

@@ -22,7 +22,7 @@
 #include "../cpu/host_caps.h"
 #include "vmx.h"
 
-static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true, preemption_timer = true;
+static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true, preemption_timer = true, pml = true;
 module_param(vpid, bool, 0444);
 MODULE_PARM_DESC(vpid, "Intel: tag TLB entries with VPIDs");
 module_param(tpr_shadow, bool, 0444);
@@ -35,6 +35,8 @@ module_param(ept_1g, bool, 0444);
 MODULE_PARM_DESC(ept_1g, "Intel: 1G pages in EPT");
 module_param(preemption_timer, bool, 0444);
 MODULE_PARM_DESC(preemption_timer, "Intel: TSC deadlines without a timer of the host");
+module_param(pml, bool, 0444);
+MODULE_PARM_DESC(pml, "Intel: the CPU logs the pages a guest writes");
 
 /* vmcs_accesses: 1 counts VMREADs and VMWRITEs of all vCPUs; reading gives both counts. */
 DEFINE_PER_CPU(struct vmcs_accesses, vmcs_accesses);
@@ -184,6 +186,7 @@ static const struct { bool *on; u32 option; } switches[] = {
 	{ &ept_ad, VMX_OPT_EPT_AD },
 	{ &ept_1g, VMX_OPT_EPT_1G },
 	{ &preemption_timer, VMX_OPT_TIMER },
+	{ &pml, VMX_OPT_PML },
 };
 
 static int negotiate(void)
@@ -259,6 +262,7 @@ int vmx_setup(struct host_caps *caps)
 	caps->tdp = true;
 	caps->tdp_levels = 4;
 	caps->tdp_max_leaf = vmx_has(VMX_OPT_EPT_1G) ? 3 : 2;
+	caps->tdp_log = vmx_has(VMX_OPT_PML);
 	caps->invpcid = vmx_has(VMX_OPT_INVPCID);
 	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);
 	return 0;

@@ -25,6 +25,8 @@
 
 #define CR8_EXITING	(CPU_BASED_CR8_LOAD_EXITING | CPU_BASED_CR8_STORE_EXITING)
 
+#define CPU2_BY_POLICY	(SECONDARY_EXEC_PAUSE_LOOP_EXITING | SECONDARY_EXEC_ENABLE_PML)
+
 /* So many ticks between two PAUSEs are one loop; so many ticks of a loop are a spin lock. */
 #define PLE_GAP_TICKS		128
 #define PLE_WINDOW_TICKS	4096
@@ -35,7 +37,7 @@ static void init_controls(struct vmx_vcpu *s)
 	s->cpu_ctl = vmx_config.ctl[VMX_CPU];
 	if (!vmx_has(VMX_OPT_TPR_SHADOW))
 		s->cpu_ctl |= CR8_EXITING;
-	s->cpu2_ctl = vmx_config.ctl[VMX_CPU2] & ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	s->cpu2_ctl = vmx_config.ctl[VMX_CPU2] & ~CPU2_BY_POLICY;
 	if (!s->vpid)
 		s->cpu2_ctl &= ~SECONDARY_EXEC_ENABLE_VPID;
 	s->entry_ctl = vmx_config.ctl[VMX_ENTRY];
@@ -79,6 +81,10 @@ void vmx_policy_init(struct vcpu *v)
 		vmcs_write(PLE_GAP, PLE_GAP_TICKS);
 		vmcs_write(PLE_WINDOW, PLE_WINDOW_TICKS);
 	}
+	if (vmx_has(VMX_OPT_PML)) {
+		vmcs_write(PML_ADDRESS, __pa(s->pml));
+		vmcs_write(GUEST_PML_INDEX, s->pml_start);
+	}
 	if (vmx_has(VMX_OPT_XSAVES))
 		vmcs_write(XSS_EXIT_BITMAP, 0);
 }
@@ -103,9 +109,11 @@ void vmx_apply_policy(struct vcpu *v)
 	/* Without a bitmap every MSR access exits. */
 	vmx_cpu_control(s, CPU_BASED_USE_MSR_BITMAPS, !p->all_msrs);
 	/* Without the hardware's eye for loops every single PAUSE would exit. */
-	s->cpu2_ctl &= ~SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	s->cpu2_ctl &= ~CPU2_BY_POLICY;
 	if (p->pause && vmx_has(VMX_OPT_PAUSE_LOOP))
 		s->cpu2_ctl |= SECONDARY_EXEC_PAUSE_LOOP_EXITING;
+	if (p->log_writes)
+		s->cpu2_ctl |= SECONDARY_EXEC_ENABLE_PML;
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, s->cpu2_ctl);
 }
 

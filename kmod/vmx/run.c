@@ -73,13 +73,23 @@ static void set_host_cpu(int cpu)
 	vmcs_write(HOST_IA32_SYSENTER_ESP, val);
 }
 
+#define PML_ENTRIES	(PAGE_SIZE / sizeof(u64))
+
+static void free_pages_of(struct vmx_vcpu *s)
+{
+	free_page((unsigned long)s->vmcs);
+	free_page((unsigned long)s->vapic);
+	free_page((unsigned long)s->pml);
+}
+
 static int alloc_pages_of(struct vmx_vcpu *s)
 {
 	s->vmcs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	s->vapic = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!s->vmcs || !s->vapic) {
-		free_page((unsigned long)s->vmcs);
-		free_page((unsigned long)s->vapic);
+	if (vmx_has(VMX_OPT_PML))
+		s->pml = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!s->vmcs || !s->vapic || (vmx_has(VMX_OPT_PML) && !s->pml)) {
+		free_pages_of(s);
 		return -ENOMEM;
 	}
 	s->vmcs->revision = vmx_revision;
@@ -100,6 +110,7 @@ int vmx_vcpu_init(struct vcpu *v)
 	}
 	s->cpu = -1;
 	s->vpid = vmx_vpid_alloc();
+	s->pml_start = (v->vm->dirty_ring_entries ? RING_CPU_LOG : PML_ENTRIES) - 1;
 	s->eptp = v->vm->tdp.root | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB |
 		  (vmx_has(VMX_OPT_EPT_AD) ? VMX_EPTP_AD_ENABLE_BIT : 0);
 	v->vmx = s;
@@ -120,8 +131,7 @@ void vmx_vcpu_free(struct vcpu *v)
 
 	vmx_detach(s);
 	vmx_vpid_free(s->vpid);
-	free_page((unsigned long)s->vmcs);
-	free_page((unsigned long)s->vapic);
+	free_pages_of(s);
 	kfree(s);
 	v->vmx = NULL;
 }
@@ -224,6 +234,18 @@ void vmx_enter(struct vcpu *v)
 	vmx_note_exit(v);
 }
 
+/* The index is that of the next entry: one below 0 when the log is full. */
+unsigned int vmx_drain_log(struct vcpu *v, const u64 **gpa)
+{
+	struct vmx_vcpu *s = v->vmx;
+	u16 last = vmcs_read(GUEST_PML_INDEX) + 1;
+
+	*gpa = s->pml + last;
+	if (last <= s->pml_start)
+		vmcs_write(GUEST_PML_INDEX, s->pml_start);
+	return s->pml_start + 1 - last;
+}
+
 /*
  * A host interrupt still waits in the local APIC and is taken when interrupts are on
  * again. An NMI and a machine check have been swallowed by the exit.
@@ -268,6 +290,7 @@ const struct backend vmx_backend = {
 
 	.enter = vmx_enter,
 	.exit_irqoff = vmx_exit_irqoff,
+	.drain_log = vmx_drain_log,
 	.decode_exit = vmx_decode_exit,
 	.private_exit = vmx_private_exit,
 	.explain_refusal = vmx_explain_refusal,

@@ -249,7 +249,8 @@ void vmx_flush(struct vcpu *v, u32 groups)
 static bool may_cut_off(u32 reason)
 {
 	return reason == EXIT_REASON_EXCEPTION_NMI || reason == EXIT_REASON_TASK_SWITCH ||
-	       reason == EXIT_REASON_EPT_VIOLATION || reason == EXIT_REASON_EPT_MISCONFIG;
+	       reason == EXIT_REASON_EPT_VIOLATION || reason == EXIT_REASON_EPT_MISCONFIG ||
+	       reason == EXIT_REASON_PML_FULL;
 }
 
 /* What crosses at every exit. A refused entry changed nothing: the registers are still known. */

@@ -48,6 +48,8 @@ struct vmx_vcpu {
 	u16 vpid;		/* 0: none */
 	void *vapic;		/* virtual-APIC page: only its TPR is used */
 	u64 eptp;
+	u64 *pml;		/* page-modification log, filled from .pml_start down; or NULL */
+	u16 pml_start;
 
 	struct vmx_host host;
 	unsigned long host_rsp, host_cr3, host_cr4;	/* as the VMCS has them */
@@ -160,6 +162,7 @@ void vmx_load(struct vcpu *v, int cpu);
 void vmx_put(struct vcpu *v);
 void vmx_enter(struct vcpu *v);
 void vmx_exit_irqoff(struct vcpu *v);
+unsigned int vmx_drain_log(struct vcpu *v, const u64 **gpa);
 
 /* state.c */
 void vmx_fetch(struct vcpu *v, u32 groups);
