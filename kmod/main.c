@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "host/host.h"
 #include "irq/irqchip.h"
+#include "mem/tdp.h"
 
 static int __init vitro_init(void)
 {
@@ -20,11 +21,16 @@ static int __init vitro_init(void)
 	r = irqfd_init();
 	if (r)
 		goto err_host;
-	r = api_register();
+	r = tdp_limit_init();
 	if (r)
 		goto err_irqfd;
+	r = api_register();
+	if (r)
+		goto err_limit;
 	return 0;
 
+err_limit:
+	tdp_limit_exit();
 err_irqfd:
 	irqfd_exit();
 err_host:
@@ -35,6 +41,7 @@ err_host:
 static void __exit vitro_exit(void)
 {
 	api_unregister();
+	tdp_limit_exit();
 	irqfd_exit();
 	host_exit();
 }

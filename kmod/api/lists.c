@@ -27,6 +27,20 @@
 
 #define MSRS_MAX	256	/* KVM refuses lists of that length and above */
 
+/* A copy of what user space has, which may last: it is charged to its cgroup. For kvfree(). */
+static void *dup_user(const void __user *from, size_t size)
+{
+	void *copy = kvmalloc(size, GFP_KERNEL_ACCOUNT);
+
+	if (!copy)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(copy, from, size)) {
+		kvfree(copy);
+		return ERR_PTR(-EFAULT);
+	}
+	return copy;
+}
+
 /* A guest CPU that has all we offer: what the system file shows. */
 static struct kvm_cpuid_entry2 supported_entry[CPUID_MAX_ENTRIES];
 static struct cpu_model supported;
@@ -223,7 +237,7 @@ long lists_set_cpuid(void *object, void *arg, unsigned long raw)
 		return -EFAULT;
 	if (count > CPUID_MAX_ENTRIES)
 		return -E2BIG;
-	entry = vmemdup_user(user->entries, array_size(count, sizeof(*entry)));
+	entry = dup_user(user->entries, array_size(count, sizeof(*entry)));
 	if (IS_ERR(entry))
 		return PTR_ERR(entry);
 	ret = cpuid_set(object, entry, count);
@@ -382,7 +396,7 @@ static int filter_add(struct msr_filter *f, const struct kvm_msr_filter_range *i
 	if (!in->flags || in->flags & ~(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE) ||
 	    size > FILTER_BYTES_MAX)
 		return -EINVAL;
-	r->allowed = memdup_user((void __user *)in->bitmap, size);
+	r->allowed = dup_user((void __user *)in->bitmap, size);
 	if (IS_ERR(r->allowed))
 		return PTR_ERR(r->allowed);
 	r->base = in->base;

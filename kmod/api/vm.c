@@ -223,6 +223,16 @@ static long vm_reinject(void *object, void *arg, unsigned long raw)
 	return pit_reinject_control(object, arg);
 }
 
+static long vm_set_nr_mmu_pages(void *object, void *arg, unsigned long raw)
+{
+	return tdp_set_limit(object, raw);
+}
+
+static long vm_get_nr_mmu_pages(void *object, void *arg, unsigned long raw)
+{
+	return tdp_get_limit(object);
+}
+
 static long vm_get_tsc_khz(void *object, void *arg, unsigned long raw)
 {
 	const struct vm *vm = object;
@@ -291,6 +301,8 @@ static const struct ioctl_row vm_rows[] = {
 	IOCTL_WRITES(KVM_GET_PIT2, struct kvm_pit_state2, 0, vm_get_pit2),
 	IOCTL_READS(KVM_SET_PIT2, struct kvm_pit_state2, 0, vm_set_pit2),
 	IOCTL_READS(KVM_REINJECT_CONTROL, struct kvm_reinject_control, 0, vm_reinject),
+	IOCTL_PLAIN(KVM_SET_NR_MMU_PAGES, 0, vm_set_nr_mmu_pages),
+	IOCTL_PLAIN(KVM_GET_NR_MMU_PAGES, 0, vm_get_nr_mmu_pages),
 	IOCTL_PLAIN(KVM_GET_TSC_KHZ, 0, vm_get_tsc_khz),
 	IOCTL_PLAIN(KVM_SET_TSC_KHZ, 0, vm_set_tsc_khz),
 	IOCTL_WRITES(KVM_GET_CLOCK, struct kvm_clock_data, 0, vm_get_clock),

@@ -84,7 +84,7 @@ void iobus_remove(struct vm *vm, struct iobus *bus, struct iodev *dev)
 	unsigned int i, n = 0;
 
 	/* It must work: taking a device off a bus is part of freeing things. */
-	new = kzalloc(struct_size(new, dev, old->count), GFP_KERNEL | __GFP_NOFAIL);
+	new = kzalloc(struct_size(new, dev, old->count), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	for (i = 0; i < old->count; i++)
 		if (old->dev[i] != dev)
 			new->dev[n++] = old->dev[i];

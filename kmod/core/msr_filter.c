@@ -5,6 +5,7 @@
  * Called by core/exit.c before the guest's RDMSR and WRMSR, and by the api room with
  * a new filter. Locks: see msr_filter.h.
  */
+#include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "msr_filter.h"
@@ -20,7 +21,7 @@ void msr_filter_free(struct msr_filter *f)
 	if (!f)
 		return;
 	for (i = 0; i < f->nr; i++)
-		kfree(f->range[i].allowed);
+		kvfree(f->range[i].allowed);
 	kfree(f);
 }
 

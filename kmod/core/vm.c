@@ -33,7 +33,7 @@ static struct vm *vm_alloc(void)
 	}
 	refcount_set(&vm->users, 1);
 	mutex_init(&vm->mutex);
-	xa_init(&vm->vcpus);
+	xa_init_flags(&vm->vcpus, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&vm->ioeventfds);
 	slots_init(&vm->slots);
 	clock_init(vm);
@@ -154,6 +154,23 @@ void vm_stop_all(void)
 		wait_unlocked(&vm->mutex, &tries);
 		vm_for_each_vcpu(vm, id, v)
 			wait_unlocked(&v->mutex, &tries);
+	}
+	mutex_unlock(&all_vms_mutex);
+}
+
+void vm_visit_all(bool wait, bool (*visit)(struct vm *vm, void *arg), void *arg)
+{
+	struct vm *vm;
+
+	if (wait)
+		mutex_lock(&all_vms_mutex);
+	else if (!mutex_trylock(&all_vms_mutex))
+		return;
+	list_for_each_entry(vm, &all_vms, all) {
+		if (!visit(vm, arg)) {
+			list_rotate_to_front(&vm->all, &all_vms);
+			break;
+		}
 	}
 	mutex_unlock(&all_vms_mutex);
 }

@@ -92,6 +92,14 @@ struct vm {
 struct vm *vm_create(void);
 /* Have every vCPU leave KVM_RUN and every ioctl, for ever: -EIO. May sleep. */
 void vm_stop_all(void);
+/**
+ * vm_visit_all - call @visit for each VM, until it returns false
+ * @wait: for the list's lock, which may take long; else do nothing when it is taken
+ *
+ * The next call begins with the VM at which this one was told to stop. The VMs cannot go
+ * meanwhile; @visit neither makes VMs nor puts them.
+ */
+void vm_visit_all(bool wait, bool (*visit)(struct vm *vm, void *arg), void *arg);
 void vm_get(struct vm *vm);
 /* Drops a reference; the last one frees the VM and everything in it. */
 void vm_put(struct vm *vm);

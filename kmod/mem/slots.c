@@ -21,7 +21,7 @@
 void slots_init(struct slots *slots)
 {
 	mt_init_flags(&slots->by_gfn, MT_FLAGS_USE_RCU);
-	xa_init(&slots->by_id);
+	xa_init_flags(&slots->by_id, XA_FLAGS_ACCOUNT);
 	slots->by_hva = RB_ROOT_CACHED;
 	slots->generation = 1;
 }
@@ -48,6 +48,18 @@ void slots_destroy(struct vm *vm)
 struct memslot *slots_find(struct vm *vm, u64 gfn)
 {
 	return mtree_load(&vm->slots.by_gfn, gfn);
+}
+
+u64 slots_pages(struct vm *vm)
+{
+	const struct memslot *slot;
+	unsigned long id;
+	u64 n = 0;
+
+	lockdep_assert_held(&vm->mutex);
+	xa_for_each(&vm->slots.by_id, id, slot)
+		n += slot->npages;
+	return n;
 }
 
 static u64 slot_last(const struct memslot *slot)
@@ -149,7 +161,7 @@ static void gfn_store(struct slots *slots, const struct memslot *slot, void *ent
 	MA_STATE(mas, &slots->by_gfn, slot->base_gfn, slot_last(slot));
 
 	mtree_lock(&slots->by_gfn);
-	mas_store_gfp(&mas, entry, GFP_KERNEL | __GFP_NOFAIL);
+	mas_store_gfp(&mas, entry, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	mtree_unlock(&slots->by_gfn);
 	/* The tree has changed when the generation has: what vCPUs remember is void. */
 	smp_store_release(&slots->generation, slots->generation + 1);

@@ -57,6 +57,9 @@ void slots_destroy(struct vm *vm);	/* no reader left; after the notifier */
 /* KVM_SET_USER_MEMORY_REGION; takes vm->mutex itself. KVM's errnos. */
 int slots_set_region(struct vm *vm, const struct kvm_userspace_memory_region *region);
 
+/* Of all slots, in sum. vm->mutex held. */
+u64 slots_pages(struct vm *vm);
+
 /* vm->srcu held. NULL: no slot there. */
 struct memslot *slots_find(struct vm *vm, u64 gfn);
 /* The same through a vCPU's cache; in its own thread. */

@@ -36,6 +36,7 @@
 #include <linux/list.h>
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
+#include <linux/memcontrol.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 
@@ -45,6 +46,12 @@
 #include "host_page.h"
 #include "slots.h"
 #include "tdp.h"
+
+/* page_private() of a table: its level, and whether it is there because the guest executes
+ * from a part of what could be a large page.
+ */
+#define TABLE_LEVEL	7
+#define TABLE_FOR_CODE	8
 
 /* Frames that are write-protected before others get a chance to take the lock. */
 #define PROTECT_BATCH	BIT_ULL(16)
@@ -67,10 +74,24 @@ static void note_removal(struct tdp *tdp)
 	atomic_long_inc_return_release(&tdp->removed);
 }
 
-/* A table page knows its level; page->lru links those that shall be freed. */
+/* A table page knows its level; page->lru links those that shall be freed. It is charged to
+ * the caller's cgroup, and counts among the kernel's secondary page tables.
+ */
 static u64 *table_alloc(void)
 {
-	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+
+	if (!page)
+		return NULL;
+	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, 1);
+	return page_address(page);
+}
+
+static void table_page_free(struct page *page)
+{
+	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, -1);
+	set_page_private(page, 0);
+	__free_page(page);
 }
 
 static void table_unlink(struct tdp *tdp, u64 e, struct list_head *tables)
@@ -84,7 +105,7 @@ static void table_free(struct tdp *tdp, struct page *page, struct list_head *tab
 {
 	const struct tdp_format *f = tdp->format;
 	const u64 *table = page_address(page);
-	int i, leaves = 0, level = page_private(page);
+	int i, leaves = 0, level = page_private(page) & TABLE_LEVEL;
 
 	for (i = 0; i < TDP_ENTRIES; i++) {
 		if (!tdp_present(f, table[i]))
@@ -97,8 +118,7 @@ static void table_free(struct tdp *tdp, struct page *page, struct list_head *tab
 	if (leaves)
 		atomic_long_sub(leaves, &tdp->pages[level]);
 	atomic_long_dec(&tdp->pages[0]);
-	set_page_private(page, 0);
-	__free_page(page);
+	table_page_free(page);
 }
 
 static void tables_free(struct tdp *tdp, struct list_head *tables, bool may_sleep)
@@ -111,6 +131,11 @@ static void tables_free(struct tdp *tdp, struct list_head *tables, bool may_slee
 		if (may_sleep)
 			cond_resched();
 	}
+}
+
+static bool take_bit(u64 *entry, u64 mask)
+{
+	return test_and_clear_bit(__ffs64(mask), (unsigned long *)entry);
 }
 
 /* --- taking away --- */
@@ -177,6 +202,44 @@ void tdp_finish(struct vm *vm, struct list_head *tables, bool may_sleep)
 	tables_free(tdp, tables, may_sleep);
 }
 
+/* @left: how many tables may still be looked at. */
+static unsigned long shrink(struct tdp *tdp, u64 *table, int level, unsigned long *left,
+			    struct list_head *tables)
+{
+	const struct tdp_format *f = tdp->format;
+	unsigned long freed = 0;
+	u64 *entry, e;
+
+	for (entry = table; entry < table + TDP_ENTRIES && *left; entry++) {
+		e = READ_ONCE(*entry);
+		if (!tdp_present(f, e) || tdp_is_leaf(f, e, level))
+			continue;
+		if (level > 2) {
+			freed += shrink(tdp, table_of(e), level - 1, left, tables);
+			continue;
+		}
+		--*left;
+		if (take_bit(entry, f->accessed))
+			continue;
+		zap_entry(tdp, entry, level, tables);
+		freed++;
+	}
+	return freed;
+}
+
+unsigned long tdp_shrink(struct vm *vm, unsigned long *left)
+{
+	struct tdp *tdp = &vm->tdp;
+	unsigned long freed;
+	LIST_HEAD(tables);
+
+	write_lock(&tdp->lock);
+	freed = shrink(tdp, __va(tdp->root), tdp->levels, left, &tables);
+	write_unlock(&tdp->lock);
+	tdp_finish(vm, &tables, true);
+	return freed;
+}
+
 void tdp_zap(struct vm *vm, u64 start_gfn, u64 end_gfn)
 {
 	struct tdp *tdp = &vm->tdp;
@@ -218,11 +281,6 @@ static bool visit(struct tdp *tdp, u64 *table, int level, u64 start, u64 end, le
 static bool visit_all(struct tdp *tdp, u64 start, u64 end, leaf_fn fn)
 {
 	return visit(tdp, __va(tdp->root), tdp->levels, start, min(end, tdp_max_gfn(tdp)), fn);
-}
-
-static bool take_bit(u64 *entry, u64 mask)
-{
-	return test_and_clear_bit(__ffs64(mask), (unsigned long *)entry);
 }
 
 /* A CPU that logs tells of a page when it marks it dirty. A large page would be told once. */
@@ -283,7 +341,8 @@ void tdp_write_protect_mask(struct vm *vm, u64 gfn, unsigned long mask)
 /* One fault: what is wanted, and what was found outside the lock. */
 struct want {
 	u64 gfn;
-	bool write;
+	bool write, fetch;
+	bool split;		/* it is small only because the guest executes there */
 	struct memslot *slot;
 	unsigned long hva;
 	struct host_page host;
@@ -356,6 +415,33 @@ static int want_level(struct tdp *tdp, const struct want *w)
 	return level;
 }
 
+/*
+ * A CPU with the iTLB multihit erratum may die of a large page that it executes from while
+ * that is split. So large pages are not executable, and where the guest executes it gets
+ * small ones; data next to it stay in the small ones that are there.
+ */
+static int level_without_code(struct tdp *tdp, const struct want *w, int level)
+{
+	u64 *table = __va(tdp->root);
+	int l;
+
+	if (w->fetch)
+		return 1;
+	for (l = tdp->levels; l > 1; l--) {
+		u64 e = READ_ONCE(table[tdp_index(w->gfn, l)]);
+
+		if (!tdp_present(tdp->format, e) || tdp_is_leaf(tdp->format, e, l))
+			break;
+		table = table_of(e);
+		if (l == level) {
+			if (!(page_private(virt_to_page(table)) & TABLE_FOR_CODE))
+				break;
+			level--;
+		}
+	}
+	return level;
+}
+
 /* Was the host's mapping of what a leaf at @level shows taken away since w->seq? */
 static bool raced(struct tdp *tdp, const struct want *w, int level)
 {
@@ -369,7 +455,7 @@ static bool raced(struct tdp *tdp, const struct want *w, int level)
 /* Put w->spare in as the table below @entry. */
 static bool link_table(struct tdp *tdp, u64 *entry, u64 old, int level, struct want *w)
 {
-	set_page_private(virt_to_page(w->spare), level - 1);
+	set_page_private(virt_to_page(w->spare), (level - 1) | (w->split ? TABLE_FOR_CODE : 0));
 	if (!change(entry, old, tdp->format->make_table(__sme_pa(w->spare)))) {
 		set_page_private(virt_to_page(w->spare), 0);
 		return false;
@@ -413,7 +499,8 @@ static enum install set_leaf(struct tdp *tdp, u64 *entry, int level, bool writab
 {
 	const struct tdp_format *f = tdp->format;
 	u64 hpa = w->host.hpa & -(PAGE_SIZE * tdp_span(level));
-	u64 new = f->make_leaf(hpa, level, writable, true, w->host.memtype);
+	bool exec = level == 1 || !READ_ONCE(tdp_nx_huge_pages);
+	u64 new = f->make_leaf(hpa, level, writable, exec, w->host.memtype);
 	u64 old = READ_ONCE(*entry);
 
 	if (w->clean)
@@ -453,6 +540,10 @@ static enum install install(struct tdp *tdp, struct want *w)
 
 	if (raced(tdp, w, level))
 		return INSTALL_RACED;
+	if (level > 1 && READ_ONCE(tdp_nx_huge_pages)) {
+		w->split = w->fetch;
+		level = level_without_code(tdp, w, level);
+	}
 	r = descend(tdp, w, level, &entry);
 	if (r != INSTALLED)
 		return r;
@@ -492,12 +583,13 @@ static enum tdp_result map_page(struct vm *vm, struct want *w)
 			r = install_alone(tdp, w);
 		if (r != INSTALL_NEEDS_TABLE)
 			break;
+		tdp_enforce_limit(vm);
 		w->spare = table_alloc();
 	} while (w->spare);
 
 	tdp_finish(vm, &w->tables, true);
 	if (unlikely(w->spare))
-		free_page((unsigned long)w->spare);
+		table_page_free(virt_to_page(w->spare));
 	return install_result[r];
 }
 
@@ -506,6 +598,7 @@ enum tdp_result tdp_fault(struct vcpu *v, u64 gpa, u32 access)
 	struct want w = {
 		.gfn = gpa >> PAGE_SHIFT,
 		.write = access & ACCESS_WRITE,
+		.fetch = access & ACCESS_FETCH,
 	};
 	enum tdp_result r = find_page(v, &w);
 

@@ -32,6 +32,7 @@ struct tdp {
 	u8 max_leaf;			/* largest leaf: 1 is 4K, 2 is 2M, 3 is 1G; constant */
 	bool cpu_log;			/* of a logged slot the CPU tells what it writes; constant */
 	u64 root;			/* hpa; constant */
+	unsigned long max_tables;	/* what user space allows; 0: any number; vm->mutex to set */
 	atomic_long_t pages[4];		/* leaves of level 1..3, [0] table pages: statistics */
 };
 
@@ -70,6 +71,24 @@ void tdp_write_protect_mask(struct vm *vm, u64 gfn, unsigned long mask);
 
 /* dirty.c. Its thread: @v has written to these @n frames, to the last first. */
 void tdp_log_written(struct vcpu *v, const u64 *gpa, unsigned int n);
+
+/*
+ * Free tables of small pages that the CPU has not read since the last call, of @left at most,
+ * which is counted down. Sleeps for other CPUs only. Returns how many. What was mapped there
+ * comes back by faults.
+ */
+unsigned long tdp_shrink(struct vm *vm, unsigned long *left);
+
+/* mem/tdp_limit.c: table pages go when memory is short, and beyond a limit. */
+int tdp_limit_init(void);		/* at load; 0 or -errno */
+void tdp_limit_exit(void);
+/* KVM_SET_NR_MMU_PAGES, KVM_GET_NR_MMU_PAGES; take vm->mutex. 0, a number, or -EINVAL. */
+int tdp_set_limit(struct vm *vm, u32 pages);
+long tdp_get_limit(struct vm *vm);
+/* A table is to be made: drop all if there are too many. No lock held. */
+void tdp_enforce_limit(struct vm *vm);
+
+extern bool tdp_nx_huge_pages;		/* large pages are not executable; a module parameter */
 
 /* Pieces for mem/. tdp->lock held for writing: */
 void tdp_bump_seq(struct tdp *tdp);

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the nested page tables of a VM cost its maker: whom they are charged to, how many
+ * there may be, when they go; and large pages that are not executable.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/mman.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include "kselftest_harness.h"
+#include "guest.h"
+
+#define PAGE	4096ul
+#define HUGE	(2 * MiB)
+#define SPOTS	480ul		/* pages that lie 2M apart: a table each */
+#define SIZE	(SPOTS * HUGE)
+
+/* A new number to every spot, after a look at the last one. */
+static GUEST uint64_t guest_touch(uint64_t turn)
+{
+	for (uint64_t i = 0; i < SPOTS; i++) {
+		volatile uint64_t *p = (void *)(GPA_NOWHERE + i * HUGE);
+
+		GUEST_ASSERT(*p == (turn ? turn - 1 + i : 0));
+		*p = turn + i;
+	}
+	return turn;
+}
+
+static GUEST uint64_t guest_peek(uint64_t gpa)
+{
+	return *(volatile uint32_t *)gpa;
+}
+
+static GUEST uint64_t guest_call(uint64_t gpa)
+{
+	((void (*)(void))gpa)();
+	return 0x900d;
+}
+
+FIXTURE(tables) {
+	struct vm *vm;
+	struct vcpu *vcpu;
+	uint8_t *p;
+};
+
+static void make_vm(FIXTURE_DATA(tables) *self)
+{
+	self->vm = vm_new(0);
+	self->vcpu = vcpu_new(self->vm, 0);
+}
+
+FIXTURE_SETUP(tables)
+{
+	uint8_t *p = mmap(NULL, SIZE + HUGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	self->p = (uint8_t *)(((uintptr_t)p + HUGE - 1) & -HUGE);
+	madvise(self->p, SIZE, MADV_NOHUGEPAGE);
+	make_vm(self);
+}
+
+FIXTURE_TEARDOWN(tables)
+{
+	vm_free(self->vm);
+}
+
+static uint64_t run(FIXTURE_DATA(tables) *self, void *fn, uint64_t argument)
+{
+	vcpu_start(self->vcpu, fn, argument);
+	return vcpu_run_done(self->vcpu);
+}
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* --- how many --- */
+
+TEST_F(tables, limit_is_remembered)
+{
+	struct vm *bare = vm_new(VM_BARE);
+	uint64_t slots = (GPA_HOLE + GPA_END - GPA_HOLE_END) / PAGE;
+	int fd = self->vm->fd;
+
+	EXPECT_EQ(1, cap(self->vm, KVM_CAP_MMU_SHADOW_CACHE_CONTROL));
+	EXPECT_EQ(0, kvm_ioctl(bare->fd, KVM_GET_NR_MMU_PAGES, 0));
+	vm_free(bare);
+	/* the fiftieth of the slots, and not below 64 */
+	EXPECT_EQ(64, kvm_ioctl(fd, KVM_GET_NR_MMU_PAGES, 0));
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, SIZE, self->p));
+	EXPECT_EQ((slots + SIZE / PAGE) / 50, kvm_ioctl(fd, KVM_GET_NR_MMU_PAGES, 0));
+	EXPECT_EQ(-EINVAL, kvm_ioctl(fd, KVM_SET_NR_MMU_PAGES, 0));
+	EXPECT_EQ(-EINVAL, kvm_ioctl(fd, KVM_SET_NR_MMU_PAGES, 63));
+	EXPECT_EQ(0, kvm_ioctl(fd, KVM_SET_NR_MMU_PAGES, 64));
+	EXPECT_EQ(64, kvm_ioctl(fd, KVM_GET_NR_MMU_PAGES, 0));
+	EXPECT_EQ(0, kvm_ioctl(fd, KVM_SET_NR_MMU_PAGES, 1000));
+	/* and more memory changes it no more */
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, 0, 0, NULL));
+	EXPECT_EQ(1000, kvm_ioctl(fd, KVM_GET_NR_MMU_PAGES, 0));
+}
+
+/* Stock KVM does not count the tables of two-dimensional paging, and has no such number. */
+TEST_F(tables, limit_holds)
+{
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, SIZE, self->p));
+	run(self, guest_touch, 0);
+	if (stat_of(self->vm->fd, "pages_tables") != -1)
+		EXPECT_LT(SPOTS, stat_of(self->vm->fd, "pages_tables"));
+	ASSERT_EQ(0, kvm_ioctl(self->vm->fd, KVM_SET_NR_MMU_PAGES, 64));
+	for (int turn = 1; turn < 4; turn++) {
+		if (stat_of(self->vm->fd, "pages_tables") != -1)
+			EXPECT_GE(64, stat_of(self->vm->fd, "pages_tables"));
+		EXPECT_EQ(turn, run(self, guest_touch, turn));
+	}
+}
+
+/* When the host wants memory back, tables go that the CPU does not use, and come again. */
+TEST_F(tables, go_when_memory_is_short)
+{
+	uint64_t had;
+
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, SIZE, self->p));
+	run(self, guest_touch, 0);
+	had = stat_of(self->vm->fd, "pages_tables");
+	for (int i = 0; i < 50; i++) {
+		if (!write_file("/proc/sys/vm/drop_caches", "2"))
+			SKIP(return, "no drop_caches here");
+		if (stat_of(self->vm->fd, "pages_tables") < had / 2)
+			break;
+	}
+	for (int turn = 1; turn < 4; turn++) {
+		EXPECT_EQ(turn, run(self, guest_touch, turn));
+		write_file("/proc/sys/vm/drop_caches", "2");
+	}
+	/* stock KVM tells of no such number: it keeps them */
+	if (had == -1)
+		SKIP(return, "nobody says how many tables there are");
+	for (int i = 0; i < 50 && stat_of(self->vm->fd, "pages_tables") >= had / 2; i++)
+		write_file("/proc/sys/vm/drop_caches", "2");
+	EXPECT_GT(had / 2, stat_of(self->vm->fd, "pages_tables"));
+	EXPECT_EQ(4, run(self, guest_touch, 4));
+}
+
+/* --- whom they are charged to --- */
+
+#define CGROUPS "/sys/fs/cgroup"
+#define OURS	CGROUPS "/test-of-page-tables"
+
+/* A number of our cgroup's memory.stat, in bytes. */
+static long charged(const char *name)
+{
+	char line[100];
+	FILE *f = fopen(OURS "/memory.stat", "re");
+	size_t n = strlen(name);
+	long bytes = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, n) && line[n] == ' ')
+			bytes = strtol(line + n, NULL, 10);
+	if (f)
+		fclose(f);
+	return bytes;
+}
+
+static bool enter_cgroup(void)
+{
+	if (access(CGROUPS "/cgroup.procs", F_OK))
+		mount("none", CGROUPS, "cgroup2", 0, NULL);
+	write_file(CGROUPS "/cgroup.subtree_control", "+memory");
+	mkdir(OURS, 0755);
+	return write_file(OURS "/cgroup.procs", "0") && charged("kernel") >= 0;
+}
+
+static void leave_cgroup(void)
+{
+	write_file(CGROUPS "/cgroup.procs", "0");
+	rmdir(OURS);
+}
+
+/* What statistics may be behind by. */
+#define SLACK	(128l * PAGE)
+
+TEST_F(tables, are_charged_to_the_cgroup)
+{
+	long kernel, tables;
+
+	if (!enter_cgroup())
+		SKIP(return, "no memory cgroups here");
+	make_vm(self);
+	/* the host has its page tables already */
+	for (uint64_t i = 0; i < SPOTS; i++)
+		*(volatile uint64_t *)(self->p + i * HUGE) = 0;
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, SIZE, self->p));
+	kernel = charged("kernel");
+	tables = charged("sec_pagetables");
+	run(self, guest_touch, 0);
+	EXPECT_LE(kernel + (long)(SPOTS * PAGE) - SLACK, charged("kernel"));
+	EXPECT_LE(tables + (long)(SPOTS * PAGE) - SLACK, charged("sec_pagetables"));
+	vcpu_free(self->vcpu);
+	vm_free(self->vm);
+	/* what is freed late is freed in here */
+	for (int ms = 0; ms < 3000 && charged("sec_pagetables") > tables; ms++)
+		usleep(1000);
+	EXPECT_GE(tables, charged("sec_pagetables"));
+	leave_cgroup();
+	make_vm(self);
+}
+
+/* Memory that user space has the kernel take in other ways. */
+TEST_F(tables, so_are_slots_vcpus_and_filters)
+{
+	static uint8_t bits[0x600];
+	struct kvm_msr_filter filter = {
+		.ranges[0] = { 3, sizeof(bits) * 8, 0x10000000, bits },
+	};
+	long kernel;
+
+	if (!enter_cgroup())
+		SKIP(return, "no memory cgroups here");
+	make_vm(self);
+	kernel = charged("kernel");
+	for (int i = 0; i < 12000; i++)
+		ASSERT_EQ(0, vm_slot(self->vm, 100 + i, 0, GPA_NOWHERE + 2 * i * PAGE, PAGE,
+				     self->p));
+	EXPECT_LE(kernel + 12000 * 90 - SLACK, charged("kernel"));
+	kernel = charged("kernel");
+	for (int i = 1; i < 64; i++)
+		ASSERT_LT(0, kvm_ioctl(self->vm->fd, KVM_CREATE_VCPU, i));
+	EXPECT_LE(kernel + 63 * 4 * (long)PAGE - SLACK, charged("kernel"));
+	EXPECT_EQ(0, kvm_ioctl(self->vm->fd, KVM_X86_SET_MSR_FILTER, &filter));
+	vm_free(self->vm);
+	leave_cgroup();
+	make_vm(self);
+}
+
+/* Room for much memory takes none: neither page tables nor anything by the page. */
+TEST_F(tables, untouched_memory_costs_nothing)
+{
+	const uint64_t size = 64 * GiB;
+	uint64_t had = stat_of(self->vm->fd, "pages_tables");
+	uint8_t *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, 4 * GiB, size, p));
+	EXPECT_EQ(had, stat_of(self->vm->fd, "pages_tables"));
+	EXPECT_EQ(0, vm_slot(self->vm, 2, 0, 0, 0, NULL));
+	munmap(p, size);
+}
+
+/* --- large pages that may not be executed --- */
+
+static const char *parameter(void)
+{
+	return device_is_vitro() ? "/sys/module/vitro/parameters/nx_huge_pages" :
+				   "/sys/module/kvm/parameters/nx_huge_pages";
+}
+
+TEST_F(tables, code_in_huge_pages)
+{
+	const uint64_t code = GPA_NOWHERE + HUGE + 0x5000;
+
+	madvise(self->p, 4 * HUGE, MADV_HUGEPAGE);
+	memset(self->p, 0xc3, 4 * HUGE);
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, 4 * HUGE, self->p));
+	if (!write_file(parameter(), "off"))
+		SKIP(return, "no such parameter here");
+	EXPECT_EQ(0x900d, run(self, guest_call, code));
+	EXPECT_EQ(0xc3c3c3c3, run(self, guest_peek, GPA_NOWHERE));
+	EXPECT_EQ(2, stat_of(self->vm->fd, "pages_2m"));
+
+	/* what was mapped before is not exempt */
+	ASSERT_TRUE(write_file(parameter(), "force"));
+	EXPECT_EQ(0xc3c3c3c3, run(self, guest_peek, code));
+	EXPECT_EQ(0xc3c3c3c3, run(self, guest_peek, GPA_NOWHERE));
+	EXPECT_EQ(2, stat_of(self->vm->fd, "pages_2m"));
+	EXPECT_EQ(0x900d, run(self, guest_call, code));
+	EXPECT_EQ(1, stat_of(self->vm->fd, "pages_2m"));
+	/* data beside the code do not make it one again */
+	for (uint64_t i = 0; i < 10; i++)
+		EXPECT_EQ(0xc3c3c3c3, run(self, guest_peek, GPA_NOWHERE + HUGE + i * PAGE));
+	EXPECT_EQ(1, stat_of(self->vm->fd, "pages_2m"));
+	EXPECT_EQ(0x900d, run(self, guest_call, code));
+	EXPECT_EQ(0x900d, run(self, guest_call, code + PAGE));
+	EXPECT_EQ(0xc3c3c3c3, run(self, guest_peek, GPA_NOWHERE + 2 * HUGE));
+	EXPECT_EQ(2, stat_of(self->vm->fd, "pages_2m"));
+
+	EXPECT_FALSE(write_file(parameter(), "sometimes"));
+	EXPECT_TRUE(write_file(parameter(), "auto"));
+	EXPECT_EQ(0x900d, run(self, guest_call, code));
+}
+
+TEST_HARNESS_MAIN
