@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "host/host.h"
 #include "irq/irqchip.h"
+#include "mem/async_fault.h"
 #include "mem/tdp.h"
 
 static int __init vitro_init(void)
@@ -24,11 +25,16 @@ static int __init vitro_init(void)
 	r = tdp_limit_init();
 	if (r)
 		goto err_irqfd;
-	r = api_register();
+	r = async_fault_init();
 	if (r)
 		goto err_limit;
+	r = api_register();
+	if (r)
+		goto err_async;
 	return 0;
 
+err_async:
+	async_fault_exit();
 err_limit:
 	tdp_limit_exit();
 err_irqfd:
@@ -41,6 +47,7 @@ err_host:
 static void __exit vitro_exit(void)
 {
 	api_unregister();
+	async_fault_exit();
 	tdp_limit_exit();
 	irqfd_exit();
 	host_exit();

@@ -37,6 +37,8 @@ static const struct cap_row {
 } cap_rows[] = {
 	/* VMs and memory */
 	{ KVM_CAP_CHECK_EXTENSION_VM, 1 },
+	{ KVM_CAP_ASYNC_PF, 1 },
+	{ KVM_CAP_ASYNC_PF_INT, 1 },
 	{ KVM_CAP_USER_MEMORY, 1 },
 	{ KVM_CAP_DESTROY_MEMORY_REGION_WORKS, 1 },
 	{ KVM_CAP_JOIN_MEMORY_REGIONS_WORKS, 1 },

@@ -49,6 +49,15 @@ static int read_special(struct vcpu *v, const struct msr_row *row, u32 index, u6
 	case MSR_DO_PV_EOI:
 		*val = v->pv_eoi.msr;
 		return 0;
+	case MSR_DO_ASYNC_EN:
+		*val = v->async.msr;
+		return 0;
+	case MSR_DO_ASYNC_INT:
+		*val = v->async.vector;
+		return 0;
+	case MSR_DO_ASYNC_ACK:
+		*val = 0;
+		return 0;
 	}
 	return -EINVAL;
 }
@@ -106,6 +115,12 @@ static int write_special(struct vcpu *v, const struct msr_row *row, u32 index, b
 		return steal_write_msr(v, val);
 	case MSR_DO_PV_EOI:
 		return pv_eoi_write_msr(v, val);
+	case MSR_DO_ASYNC_EN:
+		return async_fault_write_en(v, val);
+	case MSR_DO_ASYNC_INT:
+		return async_fault_write_int(v, val);
+	case MSR_DO_ASYNC_ACK:
+		return async_fault_write_ack(v, val);
 	case MSR_DO_PRED_CMD:
 		return val & ~1ULL ? -EINVAL : host_predictor_barrier(val);
 	}

@@ -105,6 +105,8 @@ static int serve_requests(struct vcpu *v)
 		kvmclock_update(v);
 	if (take_request(v, REQ_STEAL))
 		steal_update(v);
+	if (take_request(v, REQ_PAGE_READY))
+		async_fault_serve(v);
 	if (take_request(v, REQ_TIMER))
 		lapic_timer_serve(v);
 	if (take_request(v, REQ_IRQ)) {

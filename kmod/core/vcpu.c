@@ -121,6 +121,7 @@ void vcpu_reset(struct vcpu *v, bool init)
 	v->clock_msr = 0;
 	v->steal.msr = 0;
 	v->pv_eoi.msr = 0;
+	async_fault_reset(v);
 	fpu_reset(v, init);
 	lapic_reset(v, init);
 	vcpu_model_changed(v);
@@ -191,6 +192,7 @@ static struct vcpu *vcpu_alloc(struct vm *vm, u32 id)
 	v->regs.valid = G_ALL;
 	mutex_init(&v->mutex);
 	rcuwait_init(&v->wait);
+	async_fault_create(v);
 	preempt_notifier_init(&v->preempt, &preempt_ops);
 	v->host_xcr0 = boot_cpu_has(X86_FEATURE_XSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : 0;
 	return v;
@@ -208,6 +210,7 @@ static void vcpu_free_memory(struct vcpu *v)
 
 void vcpu_free(struct vcpu *v)
 {
+	async_fault_reset(v);
 	lapic_free(v);
 	fpu_free(v);
 	backend->vcpu_free(v);

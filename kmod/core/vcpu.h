@@ -24,6 +24,7 @@
 #include "../cpu/steal.h"
 #include "../host/backend.h"
 #include "../insn/glue.h"
+#include "../mem/async_fault.h"
 #include "event.h"
 #include "exit.h"
 #include "vm.h"
@@ -44,6 +45,7 @@ enum request {
 	REQ_DEBUG,		/* cpu/guest_debug.c: leave KVM_RUN to tell of a single step */
 	REQ_LOG,		/* mem/dirty.c: leave the guest, which empties the CPU's log */
 	REQ_RING_FULL,		/* mem/dirty_ring.c: leave KVM_RUN until user space has made room */
+	REQ_PAGE_READY,		/* mem/async_fault.c: tell the guest of a page that it waits for */
 	REQ_DEAD,		/* the VM is dead: leave KVM_RUN with -EIO */
 };
 
@@ -119,6 +121,7 @@ struct vcpu {
 	} pv_eoi;
 
 	struct slot_cache slot_cache;
+	struct async_faults async;
 	struct dirty_ring ring;
 
 	u32 mp_state;			/* KVM_MP_STATE_*; written by its own thread only */

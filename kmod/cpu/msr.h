@@ -57,6 +57,9 @@ enum msr_special {
 	MSR_DO_SYSTEM_TIME,	/* both numbers */
 	MSR_DO_STEAL_TIME,
 	MSR_DO_PV_EOI,
+	MSR_DO_ASYNC_EN,
+	MSR_DO_ASYNC_INT,
+	MSR_DO_ASYNC_ACK,
 	MSR_DO_PRED_CMD,	/* write only */
 };
 

@@ -43,6 +43,7 @@
 #include "../core/vcpu.h"
 #include "../core/vm.h"
 #include "../cpu/host_caps.h"
+#include "async_fault.h"
 #include "host_page.h"
 #include "slots.h"
 #include "tdp.h"
@@ -369,7 +370,7 @@ static bool change(u64 *entry, u64 old, u64 new)
 static enum tdp_result find_page(struct vcpu *v, struct want *w)
 {
 	struct vm *vm = v->vm;
-	bool faulted_in = false;
+	bool faulted_in = false, told = !async_fault_on(&v->async);
 	int r;
 
 	for (;;) {
@@ -383,6 +384,12 @@ static enum tdp_result find_page(struct vcpu *v, struct want *w)
 		w->hva = slot_hva(w->slot, w->gfn);
 		if (host_page_find(w->hva, w->write, &w->host))
 			return TDP_MAPPED;
+		if (unlikely(!told)) {
+			told = true;
+			if (async_fault_tell(v, w->gfn, w->hva, w->write))
+				return TDP_RETRY;
+			continue;	/* it may be there now */
+		}
 		if (faulted_in)
 			return TDP_RETRY;	/* gone again: let signals and the scheduler in */
 		r = host_page_fault_in(w->hva, w->write);
