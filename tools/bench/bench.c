@@ -56,7 +56,7 @@ struct machine {
 	char *mem;
 	struct kvm_run *run;
 	size_t run_size;
-	uint64_t create_vcpu;	/* what it cost */
+	uint64_t create_vm, create_vcpu;	/* what they cost */
 };
 
 static long xioctl(int fd, unsigned long cmd, unsigned long arg, const char *what)
@@ -167,7 +167,9 @@ static void machine_open(struct machine *m, const char *node)
 	m->dev = open(node, O_RDWR | O_CLOEXEC);
 	if (m->dev < 0)
 		err(1, "%s", node);
+	t = now();
 	m->vm = IOCTL(m->dev, KVM_CREATE_VM, 0);
+	m->create_vm = now() - t;
 	IOCTL(m->vm, KVM_SET_TSS_ADDR, 0xfffbd000);
 	IOCTL(m->vm, KVM_CREATE_IRQCHIP, 0);
 	add_memory(m);
@@ -338,7 +340,7 @@ static void vm_rows(const char *node)
 /* A VM with devices, memory, and a vCPU that has run. */
 static void vcpu_rows(const char *node)
 {
-	uint64_t t, create[MACHINES], first[MACHINES], destroy[MACHINES];
+	uint64_t t, create[MACHINES], first[MACHINES], all[MACHINES], destroy[MACHINES];
 	struct machine m;
 	int i;
 
@@ -349,6 +351,7 @@ static void vcpu_rows(const char *node)
 		t = now();
 		enter(&m);
 		first[i] = now() - t;
+		all[i] = m.create_vm + m.create_vcpu + first[i];
 		munmap(m.run, m.run_size);
 		t = now();
 		close(m.vcpu);
@@ -359,7 +362,84 @@ static void vcpu_rows(const char *node)
 	}
 	print_median("create_vcpu", create);
 	print_median("first_entry", first);
+	print_median("new_vm_entry", all);
 	print_median("close_used_vm", destroy);
+}
+
+/* In KiB: what the kernel says that nested page tables take. */
+static uint64_t table_memory(void)
+{
+	uint64_t kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "SecPageTables: %lu", &kib);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void *add_slot(struct machine *m, uint64_t gpa, uint64_t size, int flags)
+{
+	struct kvm_userspace_memory_region r = {
+		.slot = 1, .guest_phys_addr = gpa, .memory_size = size,
+	};
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags,
+		       -1, 0);
+
+	if (p == MAP_FAILED)
+		err(1, "mmap");
+	madvise(p, size, MADV_NOHUGEPAGE);
+	if (!(flags & MAP_NORESERVE))
+		memset(p, 1, size);
+	r.userspace_addr = (unsigned long)p;
+	IOCTL(m->vm, KVM_SET_USER_MEMORY_REGION, &r);
+	return p;
+}
+
+#define BIG		(1UL << 30)
+#define HUGE_SLOT	(64UL << 30)
+
+/* 1 GiB, mapped by the guest in pages of 4K, which then all goes at once. */
+static void big_rows(const char *node)
+{
+	struct machine m;
+	uint64_t t;
+	void *p;
+
+	machine_open(&m, node);
+	p = add_slot(&m, BIG, BIG, 0);
+	t = table_memory();
+	run(&m, bench_touch, BIG / 4096, BIG);
+	printf("tables_1g %lu\n", table_memory() - t);
+	munmap(m.run, m.run_size);
+	t = now();
+	close(m.vcpu);
+	close(m.vm);
+	printf("close_1g %lu\n", now() - t);
+	close(m.dev);
+	munmap(m.mem, MEM_SIZE);
+	munmap(p, BIG);
+}
+
+/* A slot far larger than the memory there is, which nobody touches. */
+static void slot_row(const char *node)
+{
+	uint64_t t, spent[MACHINES];
+	struct machine m;
+	void *p;
+	int i;
+
+	for (i = 0; i < MACHINES; i++) {
+		machine_open(&m, node);
+		t = now();
+		p = add_slot(&m, 4UL << 30, HUGE_SLOT, MAP_NORESERVE);
+		spent[i] = now() - t;
+		machine_close(&m);
+		munmap(p, HUGE_SLOT);
+	}
+	print_median("slot_64g", spent);
 }
 
 /* From exec to the mark that the guest's init writes. */
@@ -407,5 +487,7 @@ int main(int argc, char **argv)
 	guest_rows(node);
 	vm_rows(node);
 	vcpu_rows(node);
+	slot_row(node);
+	big_rows(node);
 	return 0;
 }
