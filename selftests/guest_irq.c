@@ -275,6 +275,91 @@ TEST_F(irq, x2apic)
 	EXPECT_EQ(20, vcpu_run_done(self->vcpu));
 }
 
+/* Priorities, vectors in service and their ends are right, whoever keeps them. */
+static GUEST void nested_x2apic_irq(struct frame *f)
+{
+	guest_others++;
+	GUEST_ASSERT((rdmsr(X2APIC(APIC_PPR)) & 0xf0) == (OTHER & 0xf0));
+	GUEST_ASSERT(rdmsr(X2APIC(APIC_ISR + 0x10 * (OTHER / 32))) & 1u << OTHER % 32);
+	wrmsr(X2APIC(APIC_EOI), 0);
+}
+
+static GUEST void nesting_x2apic_irq(struct frame *f)
+{
+	int before = guest_others;
+
+	guest_irqs++;
+	GUEST_ASSERT((rdmsr(X2APIC(APIC_PPR)) & 0xf0) == (VECTOR & 0xf0));
+	/* one above comes in between, the same waits */
+	wrmsr(0x83f, VECTOR);
+	wrmsr(0x83f, OTHER);
+	sti_nop_cli();
+	GUEST_ASSERT(guest_others == before + 1);
+	GUEST_ASSERT(rdmsr(X2APIC(APIC_IRR + 0x10 * (VECTOR / 32))) & 1u << VECTOR % 32);
+	if (guest_irqs % 2 == 0)
+		wrmsr(X2APIC(APIC_TPR), VECTOR);
+	wrmsr(X2APIC(APIC_EOI), 0);
+}
+
+static GUEST uint64_t guest_x2apic_priorities(uint64_t n)
+{
+	uint64_t cr8;
+
+	guest_handler[VECTOR] = nesting_x2apic_irq;
+	guest_handler[OTHER] = nested_x2apic_irq;
+	x2apic_enable();
+	GUEST_ASSERT(rdmsr(X2APIC(APIC_TPR)) == 0);
+	GUEST_SYNC(0);
+	for (uint64_t i = 0; i < n; i++) {
+		wrmsr(0x83f, VECTOR);
+		sti_nop_cli();
+		/* twice each time: then the priority holds the third back */
+		GUEST_ASSERT(guest_irqs == 2 * (i + 1));
+		GUEST_ASSERT(rdmsr(X2APIC(APIC_TPR)) == VECTOR);
+		GUEST_ASSERT(rdmsr(X2APIC(APIC_IRR + 0x10 * (VECTOR / 32))) & 1u << VECTOR % 32);
+		asm volatile("mov %%cr8, %0" : "=r"(cr8));
+		GUEST_ASSERT(cr8 == VECTOR >> 4);
+		guest_handler[VECTOR] = count_x2apic_irq;
+		wrmsr(X2APIC(APIC_TPR), 0);
+		sti_nop_cli();
+		GUEST_ASSERT(guest_irqs-- == 2 * (i + 1) + 1);
+		guest_handler[VECTOR] = nesting_x2apic_irq;
+	}
+	GUEST_SYNC(1);
+	return guest_irqs;
+}
+
+TEST_F(irq, x2apic_priorities)
+{
+	uint64_t exits;
+
+	start(self->vcpu, guest_x2apic_priorities, 20);
+	exits = stat_of(self->vcpu->fd, "exits_rdmsr") + stat_of(self->vcpu->fd, "exits_wrmsr");
+	vcpu_run_until(self->vcpu, PORT_SYNC);
+	if (vmx_uses("apicv")) {
+		EXPECT_EQ(exits, stat_of(self->vcpu->fd, "exits_rdmsr") +
+				 stat_of(self->vcpu->fd, "exits_wrmsr"));
+	}
+	EXPECT_EQ(40, vcpu_run_done(self->vcpu));
+}
+
+/* Vectors that there are not, sent to oneself, are errors. */
+static GUEST uint64_t guest_x2apic_bad_vector(uint64_t unused)
+{
+	x2apic_enable();
+	wrmsr(X2APIC(APIC_ESR), 0);
+	wrmsr(0x83f, 7);
+	wrmsr(X2APIC(APIC_ESR), 0);
+	GUEST_ASSERT(guest_try_wrmsr(0x83f, 0x100) == 13);
+	return rdmsr(X2APIC(APIC_ESR));
+}
+
+TEST_F(irq, x2apic_bad_vector)
+{
+	vcpu_start(self->vcpu, guest_x2apic_bad_vector, 0);
+	EXPECT_LT(0, vcpu_run_done(self->vcpu) & 0x60);
+}
+
 static GUEST uint64_t guest_apic_registers(uint64_t unused)
 {
 	apic_enable();
@@ -592,10 +677,20 @@ static GUEST void serve_third_irq(struct frame *f)
 	apic_write(APIC_EOI, 0);
 }
 
-static GUEST uint64_t guest_ioapic_level(uint64_t unused)
+static GUEST void serve_third_x2apic_irq(struct frame *f)
 {
-	guest_handler[VECTOR] = serve_third_irq;
-	apic_enable();
+	if (++guest_irqs == 3)
+		GUEST_SYNC(1);
+	wrmsr(X2APIC(APIC_EOI), 0);
+}
+
+static GUEST uint64_t guest_ioapic_level(uint64_t x2apic)
+{
+	guest_handler[VECTOR] = x2apic ? serve_third_x2apic_irq : serve_third_irq;
+	if (x2apic)
+		x2apic_enable();
+	else
+		apic_enable();
 	ioapic_route(9, VECTOR | IOAPIC_LEVEL, 0);
 	GUEST_SYNC(0);
 	sti_nop_cli();
@@ -612,6 +707,18 @@ TEST_F(irq, ioapic_level)
 	EXPECT_EQ(1, vcpu_run_until(self->vcpu, PORT_SYNC));
 	vm_irq_line(self->vm, 9, 0);
 	vcpu_run_done(self->vcpu);
+}
+
+/* An EOI that needs no exit by itself, were it not for the IOAPIC. */
+TEST_F(irq, ioapic_level_x2apic)
+{
+	start(self->vcpu, guest_ioapic_level, 1);
+	vm_irq_line(self->vm, 9, 1);
+	EXPECT_EQ(1, vcpu_run_until(self->vcpu, PORT_SYNC));
+	vm_irq_line(self->vm, 9, 0);
+	vcpu_run_done(self->vcpu);
+	if (vmx_uses("apicv"))
+		EXPECT_EQ(3, stat_of(self->vcpu->fd, "exits_apic_eoi"));
 }
 
 static GUEST void mask_irq(struct frame *f)

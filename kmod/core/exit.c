@@ -452,6 +452,18 @@ static enum verdict handle_deadline(struct vcpu *v, struct vm_exit *e)
 	return RESUME;
 }
 
+static enum verdict handle_apic_eoi(struct vcpu *v, struct vm_exit *e)
+{
+	lapic_ended(v, e->apic);
+	return RESUME;
+}
+
+static enum verdict handle_apic_write(struct vcpu *v, struct vm_exit *e)
+{
+	lapic_written(v, e->apic);
+	return RESUME;
+}
+
 /* The window is open: deliver_events() will see it and close it, or user space. */
 static enum verdict handle_window(struct vcpu *v, struct vm_exit *e)
 {
@@ -516,6 +528,8 @@ const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_HOST]		= { "host",		false, handle_resume },
 	[EXIT_WINDOW]		= { "window",		false, handle_window },
 	[EXIT_DEADLINE]		= { "deadline",		false, handle_deadline },
+	[EXIT_APIC_EOI]		= { "apic_eoi",		false, handle_apic_eoi },
+	[EXIT_APIC_WRITE]	= { "apic_write",	false, handle_apic_write },
 	[EXIT_CPUID]		= { "cpuid",		true,  handle_cpuid },
 	[EXIT_RDMSR]		= { "rdmsr",		true,  handle_rdmsr },
 	[EXIT_WRMSR]		= { "wrmsr",		true,  handle_wrmsr },

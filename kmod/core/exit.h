@@ -18,6 +18,8 @@ enum exit_kind {
 	EXIT_HOST,		/* host interrupt, NMI: served already, go on */
 	EXIT_WINDOW,		/* the guest can take the event that waits */
 	EXIT_DEADLINE,		/* the time has come that set_deadline() was told */
+	EXIT_APIC_EOI,		/* of an APIC that the CPU runs: a vector has ended */
+	EXIT_APIC_WRITE,	/* the same: a register was written that wants more */
 	EXIT_CPUID,
 	EXIT_RDMSR,
 	EXIT_WRMSR,
@@ -79,6 +81,7 @@ struct vm_exit {
 			bool write;
 			u8 gpr;		/* enum reg_gpr */
 		} dr;
+		u16 apic;		/* the vector, or the register's offset */
 		struct {
 			u16 sel;	/* of the new TSS */
 			u8 reason;	/* enum task_reason */

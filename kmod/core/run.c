@@ -100,6 +100,8 @@ static int serve_requests(struct vcpu *v)
 		v->policy.log_writes = v->vm->tdp.cpu_log && READ_ONCE(v->vm->logged_slots);
 		backend->apply_policy(v);
 	}
+	if (take_request(v, REQ_APIC))
+		lapic_setup(v);
 	take_request(v, REQ_LOG);
 	if (take_request(v, REQ_CLOCK))
 		kvmclock_update(v);
@@ -177,7 +179,7 @@ static noinline void deliver_events(struct vcpu *v)
 	struct event_plan plan;
 	u32 which = 0;
 
-	view.irq_pending = irq_pending(v);
+	view.irq_pending = irq_to_inject(v);
 	view.irq_blocked = v->regs.shadow || !(v->regs.rflags & X86_EFLAGS_IF);
 	view.held = v->guest_debug.control & KVM_GUESTDBG_BLOCKIRQ;
 	view.nmi_blocked = backend->nmi_blocked(v);
@@ -188,7 +190,7 @@ static noinline void deliver_events(struct vcpu *v)
 
 	if (plan.irq_window)
 		which |= WINDOW_IRQ;
-	else if (plan.inject.type == EVENT_IRQ && irq_pending(v))
+	else if (plan.inject.type == EVENT_IRQ && irq_to_inject(v))
 		which |= WINDOW_IRQ;
 	if (v->user_window && irq_wanted(v))
 		which |= WINDOW_IRQ;
@@ -277,6 +279,8 @@ static bool stay_in_guest(struct vcpu *v)
 	if (dirty)
 		backend->flush(v, dirty);
 	v->regs.cr8 = cr8;
+	if (lapic_in_cpu(v))
+		lapic_enter(v);
 	local_irq_disable();
 	smp_store_mb(v->mode, IN_GUEST);	/* pairs with vcpu_kick() */
 	if (unlikely(READ_ONCE(v->mailbox.requests) || xfer_to_guest_mode_work_pending())) {
@@ -309,7 +313,9 @@ static bool stay_in_guest(struct vcpu *v)
 	preempt_enable();
 
 	v->srcu_idx = srcu_read_lock(&v->vm->srcu);
-	if (v->regs.cr8 != cr8)
+	if (lapic_in_cpu(v))
+		lapic_leave(v);
+	else if (v->regs.cr8 != cr8)
 		lapic_set_cr8(v, v->regs.cr8);
 	return true;
 }

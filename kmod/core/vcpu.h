@@ -39,6 +39,7 @@ enum request {
 	REQ_STEAL,		/* cpu/steal.c: tell the guest what time was stolen */
 	REQ_TIMER,		/* irq/lapic.c: the local APIC's timer went off */
 	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
+	REQ_APIC,		/* irq/lapic.c: the APIC that the CPU runs is another one */
 	REQ_TPR_ACCESS,		/* irq/vapic.c: leave KVM_RUN to tell of an access to the TPR */
 	REQ_IOAPIC_EOI,		/* irq/lapic.c: leave KVM_RUN to tell of eoi_vector's end */
 	REQ_IRQ_WINDOW,		/* leave KVM_RUN, or else the window: user space has an interrupt */

@@ -45,6 +45,7 @@ int guest_debug_set(struct vcpu *v, const struct kvm_guest_debug *debug)
 	v->owns_debug = false;
 	v->guest_debug = *debug;
 	v->guest_debug.control = control;
+	vcpu_request(v, REQ_APIC);	/* it may hold interrupts off */
 	v->guest_debug.arch.debugreg[7] = dr7_fixed(debug->arch.debugreg[7]);
 
 	if (control & (KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_HW_BP))

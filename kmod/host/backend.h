@@ -27,6 +27,13 @@ enum verdict;
 
 #define RING_CPU_LOG	64	/* in a VM with dirty rings drain_log() has no more at once */
 
+/* A local APIC in x2APIC mode, for the CPU to run. */
+struct apic_setup {
+	void *page;		/* of registers, as irq/vlapic.h has it */
+	bool run;		/* the CPU delivers from IRR, does most accesses, changes the page */
+	u64 eoi_exits[4];	/* vectors whose end exits: EXIT_APIC_EOI */
+};
+
 struct backend {
 	const char *name;
 
@@ -61,6 +68,12 @@ struct backend {
 	 * far, or 0. NULL: the hardware has no such timer.
 	 */
 	bool (*set_deadline)(struct vcpu *v, u64 guest_tsc);
+	/*
+	 * With host_caps.apicv, loaded. set_apic_tops(): of a page that the CPU runs, before an
+	 * entry: the highest vectors in IRR and ISR, -1 for none, where the CPU does not know.
+	 */
+	void (*set_apic)(struct vcpu *v, const struct apic_setup *apic);
+	void (*set_apic_tops)(struct vcpu *v, int irr, int isr);
 	/*
 	 * The guest reaches DR0-7 without an exit, or no longer; then regs.dr6 and dr7 are
 	 * what it left. DR0-3 are the caller's to load and save.

@@ -258,14 +258,21 @@ static u32 pit_pins(struct irqchip *chip)
 /* The PIT's pin is edge triggered, and still its end is waited for. */
 static void ioapic_publish(struct irqchip *chip)
 {
+	struct vcpu *v;
+	unsigned long id;
 	u32 map[8], i;
 
 	if (chip->split)
 		route_level_vectors(routes_of(chip), chip->eoi_gsis, map);
 	else
 		vioapic_eoi_vectors(&chip->ioapic, pit_pins(chip), map);
+	if (!memcmp(map, chip->eoi_vectors, sizeof(map)))
+		return;
 	for (i = 0; i < 8; i++)
 		WRITE_ONCE(chip->eoi_vectors[i], map[i]);
+	/* No kick: the next vector brings one. */
+	vm_for_each_vcpu(chip->vm, id, v)
+		vcpu_request(v, REQ_APIC);
 }
 
 static int ioapic_send(struct irqchip *chip, unsigned int n, const struct apic_msg *msg,

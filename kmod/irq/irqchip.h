@@ -72,10 +72,15 @@ int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi);
 int irqchip_send(struct vm *vm, const struct apic_msg *msg, struct vcpu *sender);
 /* A local APIC saw an EOI; vm->srcu held. */
 void irqchip_eoi(struct vm *vm, u8 vector, bool level);
-/* Does anybody want to know of this vector's EOI? */
+/* 32 vectors: does anybody want to know of their EOIs? */
+static inline u32 irqchip_eoi_word(const struct irqchip *chip, unsigned int n)
+{
+	return READ_ONCE(chip->eoi_vectors[n]);
+}
+
 static inline bool irqchip_wants_eoi(const struct irqchip *chip, u8 vector)
 {
-	return READ_ONCE(chip->eoi_vectors[vector / 32]) & BIT(vector % 32);
+	return irqchip_eoi_word(chip, vector / 32) & BIT(vector % 32);
 }
 
 /* PIC output towards the vCPU that accepts it; any context. */

@@ -12,6 +12,7 @@
 
 #include "../core/vcpu.h"
 #include "../cpu/clock.h"
+#include "../host/host.h"
 #include "irqchip.h"
 #include "lapic.h"
 
@@ -143,6 +144,7 @@ void lapic_free(struct vcpu *v)
 /* Everything a write can change has changed. */
 static void refresh(struct vcpu *v)
 {
+	vcpu_request(v, REQ_APIC);
 	apply(v, &(struct vlapic_effects){
 		.timer_rearm = true, .dest_changed = true, .lint0_changed = true,
 	});
@@ -190,6 +192,17 @@ void lapic_post(struct vcpu *v, u8 vector, bool level)
 	vcpu_kick(v);
 }
 
+/* The IOAPIC may have forgotten a vector by now, but the APIC knows that it is of a level. */
+static void take_vector(struct vcpu *v, u8 vector)
+{
+	struct lapic *l = v->lapic;
+	bool level = test_bit(vector, v->mailbox.posted_level);
+
+	vlapic_set_irr(&l->model, vector, level);
+	if (l->in_cpu && level && !(l->eoi_exits[vector / 64] & BIT_ULL(vector % 64)))
+		vcpu_request(v, REQ_APIC);
+}
+
 static void drain(struct vcpu *v)
 {
 	struct mailbox *box = &v->mailbox;
@@ -200,12 +213,8 @@ static void drain(struct vcpu *v)
 	for (i = 0; i < BITS_TO_LONGS(256); i++) {
 		unsigned long word = xchg(&box->posted[i], 0);
 
-		for_each_set_bit(bit, &word, BITS_PER_LONG) {
-			u8 vector = i * BITS_PER_LONG + bit;
-
-			vlapic_set_irr(&v->lapic->model, vector,
-				       test_bit(vector, box->posted_level));
-		}
+		for_each_set_bit(bit, &word, BITS_PER_LONG)
+			take_vector(v, i * BITS_PER_LONG + bit);
 	}
 }
 
@@ -246,6 +255,11 @@ bool irq_pending(struct vcpu *v)
 	return pic_pending(v);
 }
 
+bool irq_to_inject(struct vcpu *v)
+{
+	return irq_pending(v) && (!v->lapic->in_cpu || pic_pending(v));
+}
+
 /* The deadline's interrupt is delivered, but not before its time. Learn how early to be. */
 static void wait_for_deadline(struct vcpu *v)
 {
@@ -283,9 +297,78 @@ int irq_take(struct vcpu *v)
 	return vector;
 }
 
+/* An APIC in the CPU */
+
+void lapic_setup(struct vcpu *v)
+{
+	struct lapic *l = v->lapic;
+	struct apic_setup setup;
+	unsigned int i;
+
+	if (!l || !host_caps.apicv)
+		return;
+	/*
+	 * In xAPIC mode accesses exit anyway, and KVM's paravirtual EOI saves more of them.
+	 * Whoever debugs the guest may hold its interrupts off.
+	 */
+	l->in_cpu = vlapic_x2apic(&l->model) &&
+		    !(v->guest_debug.control & KVM_GUESTDBG_BLOCKIRQ);
+	for (i = 0; i < 8; i++) {
+		u64 word = irqchip_eoi_word(v->vm->irqchip, i) |
+			   vlapic_reg(&l->model, VLAPIC_TMR + i * 0x10);
+
+		if (i % 2)
+			l->eoi_exits[i / 2] |= word << 32;
+		else
+			l->eoi_exits[i / 2] = word;
+	}
+	setup = (struct apic_setup){ .page = l->model.page, .run = l->in_cpu };
+	memcpy(setup.eoi_exits, l->eoi_exits, sizeof(setup.eoi_exits));
+	backend->set_apic(v, &setup);
+	l->told_irr = VLAPIC_TOP_UNKNOWN;
+}
+
+void lapic_enter(struct vcpu *v)
+{
+	struct lapic *l = v->lapic;
+	const struct vlapic *m = &l->model;
+
+	if (l->early_deadline && vlapic_pending(m) >= 0)
+		wait_for_deadline(v);
+	if (m->irr_top == l->told_irr && m->isr_top == l->told_isr)
+		return;
+	l->told_irr = m->irr_top;
+	l->told_isr = m->isr_top;
+	backend->set_apic_tops(v, m->irr_top, m->isr_top);
+}
+
+void lapic_leave(struct vcpu *v)
+{
+	struct lapic *l = v->lapic;
+
+	vlapic_adopt(&l->model);
+	l->told_irr = l->model.irr_top;
+	l->told_isr = l->model.isr_top;
+}
+
+void lapic_ended(struct vcpu *v, u8 vector)
+{
+	struct vlapic_effects e = vlapic_ended(&v->lapic->model, vector);
+
+	apply(v, &e);
+}
+
+void lapic_written(struct vcpu *v, u32 offset)
+{
+	struct vlapic *m = &v->lapic->model;
+	struct vlapic_effects e = vlapic_reg_write(m, offset, vlapic_reg(m, offset), now_ns());
+
+	apply(v, &e);
+}
+
 bool irq_tpr_blocked(struct vcpu *v)
 {
-	return v->lapic && vlapic_tpr_blocked(&v->lapic->model) >= 0;
+	return v->lapic && !v->lapic->in_cpu && vlapic_tpr_blocked(&v->lapic->model) >= 0;
 }
 
 void lapic_set_cr8(struct vcpu *v, u8 cr8)
@@ -428,6 +511,7 @@ int lapic_set_base(struct vcpu *v, u64 base, bool host)
 	} else {
 		e = vlapic_set_base(&v->lapic->model, base);
 		apply(v, &e);
+		vcpu_request(v, REQ_APIC);
 	}
 	vcpu_model_changed(v);
 	return 0;

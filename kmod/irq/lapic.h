@@ -23,6 +23,9 @@ struct lapic {
 	u64 early_deadline;	/* the guest TSC that the next interrupt waits for; 0: none */
 	u32 advance;		/* guest TSC ticks that the timer goes off early */
 	bool in_guest;		/* the backend watches the deadline, not .timer */
+	bool in_cpu;		/* the CPU delivers from the model's page (apicv) */
+	int told_irr, told_isr;	/* the tops as the CPU knows them */
+	u64 eoi_exits[4];	/* vectors whose end it tells of */
 	bool accepts_pic;	/* cached vlapic_accepts_pic(); any thread reads */
 };
 
@@ -40,10 +43,12 @@ void lapic_post(struct vcpu *v, u8 vector, bool level);
 
 /*
  * Its own thread, once before each entry. irq_pending(): move posted vectors into IRR;
- * is there a vector (local APIC or PIC) that priority lets through? irq_take(): acknowledge it and
- * return it, or -1. irq_tpr_blocked(): one waits for a lower CR8.
+ * is there a vector (local APIC or PIC) that priority lets through? irq_to_inject(): and the
+ * CPU will not deliver it by itself? irq_take(): acknowledge it and return it, or -1.
+ * irq_tpr_blocked(): one waits for a lower CR8.
  */
 bool irq_pending(struct vcpu *v);
+bool irq_to_inject(struct vcpu *v);
 int irq_take(struct vcpu *v);
 bool irq_tpr_blocked(struct vcpu *v);
 
@@ -52,9 +57,27 @@ static inline bool irq_quiet(const struct vcpu *v)
 {
 	const struct lapic *l = v->lapic;
 
-	return !l || (l->model.irr_top < 0 && !READ_ONCE(v->mailbox.posted_any) &&
+	return !l || ((l->model.irr_top < 0 || l->in_cpu) && !READ_ONCE(v->mailbox.posted_any) &&
 		      !(l->accepts_pic && irqchip_pic_pending(v->vm)));
 }
+
+/*
+ * A CPU with host_caps.apicv runs a local APIC in x2APIC mode, on the model's page: delivers
+ * its vectors and does most accesses. lapic_setup(): REQ_APIC, whether it does so from
+ * now on. lapic_enter(): before each entry while it does, tell what the model has changed;
+ * lapic_leave(): after it, take in what the CPU has. lapic_ended(), lapic_written(): the
+ * CPU tells of the end of a vector, of a write to a register that it leaves to us.
+ */
+static inline bool lapic_in_cpu(const struct vcpu *v)
+{
+	return v->lapic && v->lapic->in_cpu;
+}
+
+void lapic_setup(struct vcpu *v);
+void lapic_enter(struct vcpu *v);
+void lapic_leave(struct vcpu *v);
+void lapic_ended(struct vcpu *v, u8 vector);
+void lapic_written(struct vcpu *v, u32 offset);
 
 /* Without a local APIC: vcpu->cr8. */
 static inline u8 lapic_cr8(const struct vcpu *v)

@@ -37,7 +37,8 @@ void pv_eoi_offer(struct vcpu *v)
 	static const u8 set = KVM_PV_EOI_ENABLED;
 	const struct vlapic *m = &v->lapic->model;
 
-	if (m->isr_top < 0 || m->irr_top >= 0 || irqchip_wants_eoi(v->vm->irqchip, m->isr_top))
+	/* A CPU that runs the APIC takes an EOI without an exit. */
+	if (v->lapic->in_cpu || m->isr_top < 0 || m->irr_top >= 0 || irqchip_wants_eoi(v->vm->irqchip, m->isr_top))
 		return;
 	v->pv_eoi.offered = !mem_write(v->vm, cell(v), &set, sizeof(set));
 }

@@ -3,8 +3,8 @@
  * vlapic.c - model of one local APIC: xAPIC and x2APIC registers, priorities, timer.
  *
  * Called by irqchip.c and timer.c for the thread that holds vcpu->mutex; pure.
- * Registers live in a page in the layout the hardware uses, so that it can be
- * handed to hardware one day. Intel SDM, "Advanced Programmable Interrupt
+ * Registers live in a page in the layout the hardware uses, and can be handed to a CPU
+ * that runs the APIC itself (vlapic_adopt()). Intel SDM, "Advanced Programmable Interrupt
  * Controller (APIC)", AMD APM volume 2, same title.
  *
  * Where the manuals leave a choice: the version says 6 LVT entries and no
@@ -107,6 +107,31 @@ static void update_caches(struct vlapic *v)
 	v->irr_top = vlapic_enabled(v) ? map_highest(v, VLAPIC_IRR) : -1;
 	v->isr_top = map_highest(v, VLAPIC_ISR);
 	update_ppr(v);
+}
+
+/**
+ * vlapic_adopt() - a CPU that runs the APIC has changed its page
+ * @v: the APIC
+ *
+ * Such a CPU acknowledges and ends vectors and sets TPR and PPR.
+ */
+void vlapic_adopt(struct vlapic *v)
+{
+	update_caches(v);
+}
+
+/**
+ * vlapic_ended() - a CPU that runs the APIC has ended a vector
+ * @v:		the APIC
+ * @vector:	the vector; the page says so already
+ */
+struct vlapic_effects vlapic_ended(const struct vlapic *v, u8 vector)
+{
+	return (struct vlapic_effects) {
+		.eoi = true,
+		.eoi_vector = vector,
+		.eoi_level = map_test(v, VLAPIC_TMR, vector),
+	};
 }
 
 /* The error interrupt fires once until software writes ESR. */

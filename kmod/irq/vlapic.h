@@ -54,6 +54,8 @@ enum vlapic_reg {
 #define VLAPIC_BASE_X2APIC	0x400ull
 #define VLAPIC_BASE_ENABLE	0x800ull
 
+#define VLAPIC_TOP_UNKNOWN	(-2)	/* in the place of a vlapic's irr_top or isr_top */
+
 #define VLAPIC_MSR_FIRST	0x800u
 #define VLAPIC_MSR_LAST		0x8ffu
 
@@ -141,6 +143,8 @@ struct vlapic_effects vlapic_icr_write(struct vlapic *v, u64 icr);
 struct vlapic_effects vlapic_eoi(struct vlapic *v);
 struct vlapic_effects vlapic_set_tpr(struct vlapic *v, u8 tpr);
 
+void vlapic_adopt(struct vlapic *v);
+struct vlapic_effects vlapic_ended(const struct vlapic *v, u8 vector);
 bool vlapic_set_irr(struct vlapic *v, u8 vector, bool level);
 void vlapic_ack(struct vlapic *v, u8 vector);
 int vlapic_tpr_blocked(const struct vlapic *v);

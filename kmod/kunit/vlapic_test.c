@@ -179,6 +179,29 @@ static int pending_by_scan(const struct vlapic *v)
 }
 
 /* The cached tops and PPR stay exact through any mixture of operations. */
+/* A CPU that runs the APIC: what it did to the page is what the model goes on with. */
+static void lapic_run_by_a_cpu(struct kunit *test)
+{
+	struct vlapic *v = enabled(test);
+
+	vlapic_set_irr(v, 0x45, true);
+	vlapic_set_irr(v, 0x51, false);
+	/* delivers 0x51 and sets TPR, then ends a level's vector */
+	v->page[(VLAPIC_IRR + 0x20) / 4] &= ~(1u << 0x11);
+	v->page[(VLAPIC_ISR + 0x20) / 4] |= 1u << 0x11;
+	v->page[VLAPIC_TPR / 4] = 0x13;
+	vlapic_adopt(v);
+	KUNIT_EXPECT_EQ(test, v->irr_top, 0x45);
+	KUNIT_EXPECT_EQ(test, v->isr_top, 0x51);
+	KUNIT_EXPECT_EQ(test, v->ppr, 0x50u);
+	KUNIT_EXPECT_EQ(test, vlapic_pending(v), -1);
+	KUNIT_EXPECT_EQ(test, vlapic_eoi(v).eoi_vector, 0x51);
+	KUNIT_EXPECT_EQ(test, vlapic_pending(v), 0x45);
+	KUNIT_EXPECT_TRUE(test, vlapic_ended(v, 0x45).eoi_level);
+	KUNIT_EXPECT_FALSE(test, vlapic_ended(v, 0x51).eoi_level);
+	KUNIT_EXPECT_EQ(test, vlapic_ended(v, 0x51).eoi_vector, 0x51);
+}
+
 static void lapic_caches(struct kunit *test)
 {
 	struct vlapic *v = enabled(test);
@@ -886,6 +909,7 @@ static struct kunit_case vlapic_cases[] = {
 	KUNIT_CASE(lapic_priorities),
 	KUNIT_CASE(lapic_task_priority),
 	KUNIT_CASE(lapic_coalescing_and_level),
+	KUNIT_CASE(lapic_run_by_a_cpu),
 	KUNIT_CASE(lapic_caches),
 	KUNIT_CASE(lapic_software_disable),
 	KUNIT_CASE(lapic_icr),

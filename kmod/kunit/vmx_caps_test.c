@@ -52,9 +52,10 @@ static const struct {
 	u32 option;
 	u8 set;
 	u32 bit;
+	u32 with_it;		/* other options that need it */
 } options[] = {
 	{ VMX_OPT_VPID, VMX_CPU2, SECONDARY_EXEC_ENABLE_VPID },
-	{ VMX_OPT_TPR_SHADOW, VMX_CPU, CPU_BASED_TPR_SHADOW },
+	{ VMX_OPT_TPR_SHADOW, VMX_CPU, CPU_BASED_TPR_SHADOW, VMX_OPT_APICV },
 	{ VMX_OPT_PAUSE_LOOP, VMX_CPU2, SECONDARY_EXEC_PAUSE_LOOP_EXITING },
 	{ VMX_OPT_INVPCID, VMX_CPU2, SECONDARY_EXEC_ENABLE_INVPCID },
 	{ VMX_OPT_XSAVES, VMX_CPU2, SECONDARY_EXEC_XSAVES },
@@ -72,14 +73,42 @@ static void test_options(struct kunit *test)
 
 		KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&rich, VMX_OPT_ALL & ~options[i].option, &c),
 				    (const char *)NULL);
-		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~options[i].option);
+		KUNIT_EXPECT_EQ(test, c.has,
+				VMX_OPT_ALL & ~options[i].option & ~options[i].with_it);
 		KUNIT_EXPECT_FALSE(test, c.ctl[options[i].set] & options[i].bit);
 
 		poor.ctl[options[i].set] &= ~((u64)options[i].bit << 32);
 		KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&poor, VMX_OPT_ALL, &c),
 				    (const char *)NULL);
-		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~options[i].option);
+		KUNIT_EXPECT_EQ(test, c.has,
+				VMX_OPT_ALL & ~options[i].option & ~options[i].with_it);
 		KUNIT_EXPECT_FALSE(test, c.ctl[options[i].set] & options[i].bit);
+	}
+}
+
+static void test_apicv(struct kunit *test)
+{
+	static const u32 parts[] = {
+		SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE, SECONDARY_EXEC_APIC_REGISTER_VIRT,
+		SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY,
+	};
+	struct vmx_config c;
+	unsigned int i;
+
+	KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&rich, VMX_OPT_ALL, &c), (const char *)NULL);
+	KUNIT_EXPECT_EQ(test, c.ctl[VMX_CPU2] & VMX_APICV_CTLS, VMX_APICV_CTLS);
+	KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&rich, VMX_OPT_ALL & ~VMX_OPT_APICV, &c),
+			    (const char *)NULL);
+	KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~VMX_OPT_APICV);
+	KUNIT_EXPECT_EQ(test, c.ctl[VMX_CPU2] & VMX_APICV_CTLS, 0);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct vmx_caps poor = rich;
+
+		poor.ctl[VMX_CPU2] &= ~((u64)parts[i] << 32);
+		KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&poor, VMX_OPT_ALL, &c),
+				    (const char *)NULL);
+		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~VMX_OPT_APICV);
+		KUNIT_EXPECT_EQ(test, c.ctl[VMX_CPU2] & VMX_APICV_CTLS, 0);
 	}
 }
 
@@ -171,6 +200,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(test_rich),
 	KUNIT_CASE(test_options),
 	KUNIT_CASE(test_ept_options),
+	KUNIT_CASE(test_apicv),
 	KUNIT_CASE(test_refused),
 	KUNIT_CASE(test_odd),
 	{}

@@ -92,6 +92,16 @@ static const char *negotiate_ept(u64 cap, u32 allowed, struct vmx_config *config
 	return NULL;
 }
 
+/* Three controls that are of use together, and not allowed without a TPR shadow. */
+static void negotiate_apicv(u64 cap, u32 allowed, struct vmx_config *config)
+{
+	if (!(allowed & VMX_OPT_APICV) || !(config->has & VMX_OPT_TPR_SHADOW) ||
+	    (~(cap >> 32) & VMX_APICV_CTLS))
+		return;
+	config->ctl[VMX_CPU2] |= VMX_APICV_CTLS;
+	config->has |= VMX_OPT_APICV;
+}
+
 const char *vmx_negotiate(const struct vmx_caps *caps, u32 allowed, struct vmx_config *config)
 {
 	unsigned int i;
@@ -115,6 +125,7 @@ const char *vmx_negotiate(const struct vmx_caps *caps, u32 allowed, struct vmx_c
 		if (config->ctl[unwanted[i].set] & unwanted[i].bit)
 			return unwanted[i].name;
 
+	negotiate_apicv(caps->ctl[VMX_CPU2], allowed, config);
 	config->timer_shift = caps->misc & VMX_MISC_PREEMPTION_TIMER_RATE_MASK;
 	return negotiate_ept(caps->ept_vpid, allowed, config);
 }

@@ -29,7 +29,12 @@ struct vmx_caps {
 #define VMX_OPT_EPT_1G		BIT(6)
 #define VMX_OPT_TIMER		BIT(7)	/* VMX-preemption timer */
 #define VMX_OPT_PML		BIT(8)	/* needs VMX_OPT_EPT_AD */
-#define VMX_OPT_ALL		(BIT(9) - 1)
+#define VMX_OPT_APICV		BIT(9)	/* needs VMX_OPT_TPR_SHADOW */
+#define VMX_OPT_ALL		(BIT(10) - 1)
+
+/* All of VMX_OPT_APICV, or nothing. */
+#define VMX_APICV_CTLS	(SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE | \
+			 SECONDARY_EXEC_APIC_REGISTER_VIRT | SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
 
 struct vmx_config {
 	u32 ctl[NR_VMX_CTLS];	/* what the VMCS starts with */

@@ -73,6 +73,13 @@ static void fill_ept(struct vcpu *v, struct vm_exit *e)
 		e->tdp.access |= ACCESS_FINAL;
 }
 
+/* An APIC that the CPU runs: the vector that has ended, or the register that was written. */
+static void fill_apic(struct vcpu *v, struct vm_exit *e)
+{
+	e->info1 = vmcs_read(EXIT_QUALIFICATION);
+	e->apic = e->info1 & 0xfff;
+}
+
 /* The log is full. It was emptied on the way out; the write will happen again. */
 static void fill_pml(struct vcpu *v, struct vm_exit *e)
 {
@@ -144,12 +151,14 @@ static const struct decode_row rows[] = {
 	ROW(MONITOR_INSTRUCTION,	MWAIT, true),
 	ROW(PAUSE_INSTRUCTION,		PAUSE, true),
 	ROW(TPR_BELOW_THRESHOLD,	WINDOW),
+	ROW(EOI_INDUCED,		APIC_EOI, false, fill_apic),
 	ROW(EPT_VIOLATION,		TDP_FAULT, false, fill_ept),
 	ROW(INVEPT,			UNDEFINED),
 	ROW(PREEMPTION_TIMER,		DEADLINE),
 	ROW(INVVPID,			UNDEFINED),
 	ROW(WBINVD,			WBINVD, true),
 	ROW(XSETBV,			XSETBV, true),
+	ROW(APIC_WRITE,			APIC_WRITE, false, fill_apic),
 	ROW(VMFUNC,			UNDEFINED),
 	ROW(PML_FULL,			HOST, false, fill_pml),
 };

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/sysfs.h>
+#include <asm/apicdef.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/tlbflush.h>
@@ -23,6 +24,7 @@
 #include "vmx.h"
 
 static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true, preemption_timer = true, pml = true;
+static bool apicv = true;
 module_param(vpid, bool, 0444);
 MODULE_PARM_DESC(vpid, "Intel: tag TLB entries with VPIDs");
 module_param(tpr_shadow, bool, 0444);
@@ -37,6 +39,8 @@ module_param(preemption_timer, bool, 0444);
 MODULE_PARM_DESC(preemption_timer, "Intel: TSC deadlines without a timer of the host");
 module_param(pml, bool, 0444);
 MODULE_PARM_DESC(pml, "Intel: the CPU logs the pages a guest writes");
+module_param(apicv, bool, 0444);
+MODULE_PARM_DESC(apicv, "Intel: the CPU runs a local APIC in x2APIC mode");
 
 /* vmcs_accesses: 1 counts VMREADs and VMWRITEs of all vCPUs; reading gives both counts. */
 DEFINE_PER_CPU(struct vmcs_accesses, vmcs_accesses);
@@ -81,9 +85,9 @@ DEFINE_PER_CPU(struct vmx_cpu, vmx_cpus);
 struct vmx_config vmx_config;
 u32 vmx_revision;
 u64 vmx_cr0_fixed, vmx_cr4_fixed;
-u64 vmx_msr_bitmap_pa;
+u64 vmx_msr_bitmap_pa, vmx_x2apic_bitmap_pa;
 
-static void *msr_bitmap;
+static void *msr_bitmap, *x2apic_bitmap;
 static DEFINE_IDA(vpids);
 
 /* Allowed: what the VMCS switches or load and put do. Trapped: all other MSRs. */
@@ -95,12 +99,36 @@ const u32 vmx_own_msrs[] = {
 };
 
 /* Four quarters of 1 KiB: reads of low and high MSRs, then writes. */
+#define MSR_BIT(msr)	(((msr) >= 0xc0000000 ? 0x2000 : 0) + ((msr) & 0x1fff))
+#define MSR_WRITES	0x4000
+
 static void msr_bitmap_allow(u32 msr)
 {
-	u32 bit = (msr >= 0xc0000000 ? 0x2000 : 0) + (msr & 0x1fff);
+	clear_bit(MSR_BIT(msr), msr_bitmap);
+	clear_bit(MSR_BIT(msr) + MSR_WRITES, msr_bitmap);
+}
 
-	clear_bit(bit, msr_bitmap);
-	clear_bit(bit + 0x4000, msr_bitmap);
+/*
+ * What a CPU that runs the APIC in x2APIC mode does by itself. Allowed: reads of registers
+ * that say what their page says; writes to TPR, EOI and SELF IPI. Trapped: ICR, the timer's
+ * count, what does not exist.
+ */
+static void x2apic_bitmap_fill(void)
+{
+	static const struct { u16 first, last; } reads[] = {
+		{ APIC_ID, APIC_LVR }, { APIC_TASKPRI, APIC_TASKPRI },
+		{ APIC_PROCPRI, APIC_PROCPRI }, { APIC_LDR, APIC_LDR }, { APIC_SPIV, APIC_ESR },
+		{ APIC_LVTT, APIC_TMICT }, { APIC_TDCR, APIC_TDCR },
+	};
+	static const u16 writes[] = { APIC_TASKPRI, APIC_EOI, APIC_SELF_IPI };
+	unsigned int i, reg;
+
+	memcpy(x2apic_bitmap, msr_bitmap, PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		for (reg = reads[i].first; reg <= reads[i].last; reg += 0x10)
+			clear_bit(APIC_BASE_MSR + reg / 0x10, x2apic_bitmap);
+	for (i = 0; i < ARRAY_SIZE(writes); i++)
+		clear_bit(APIC_BASE_MSR + writes[i] / 0x10 + MSR_WRITES, x2apic_bitmap);
 }
 
 static int do_vmxon(u64 pa)
@@ -187,6 +215,7 @@ static const struct { bool *on; u32 option; } switches[] = {
 	{ &ept_1g, VMX_OPT_EPT_1G },
 	{ &preemption_timer, VMX_OPT_TIMER },
 	{ &pml, VMX_OPT_PML },
+	{ &apicv, VMX_OPT_APICV },
 };
 
 static int negotiate(void)
@@ -221,7 +250,9 @@ void vmx_teardown(void)
 		c->vmxon = NULL;
 	}
 	free_page((unsigned long)msr_bitmap);
+	free_page((unsigned long)x2apic_bitmap);
 	msr_bitmap = NULL;
+	x2apic_bitmap = NULL;
 	ida_destroy(&vpids);
 }
 
@@ -250,7 +281,8 @@ int vmx_setup(struct host_caps *caps)
 	if (r)
 		return r;
 	msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
-	if (!msr_bitmap || alloc_cpus()) {
+	x2apic_bitmap = (void *)__get_free_page(GFP_KERNEL);
+	if (!msr_bitmap || !x2apic_bitmap || alloc_cpus()) {
 		vmx_teardown();
 		return -ENOMEM;
 	}
@@ -258,11 +290,14 @@ int vmx_setup(struct host_caps *caps)
 	for (msr = vmx_own_msrs; *msr; msr++)
 		msr_bitmap_allow(*msr);
 	vmx_msr_bitmap_pa = __pa(msr_bitmap);
+	x2apic_bitmap_fill();
+	vmx_x2apic_bitmap_pa = __pa(x2apic_bitmap);
 
 	caps->tdp = true;
 	caps->tdp_levels = 4;
 	caps->tdp_max_leaf = vmx_has(VMX_OPT_EPT_1G) ? 3 : 2;
 	caps->tdp_log = vmx_has(VMX_OPT_PML);
+	caps->apicv = vmx_has(VMX_OPT_APICV);
 	caps->invpcid = vmx_has(VMX_OPT_INVPCID);
 	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);
 	return 0;

@@ -37,7 +37,7 @@ static void init_controls(struct vmx_vcpu *s)
 	s->cpu_ctl = vmx_config.ctl[VMX_CPU];
 	if (!vmx_has(VMX_OPT_TPR_SHADOW))
 		s->cpu_ctl |= CR8_EXITING;
-	s->cpu2_ctl = vmx_config.ctl[VMX_CPU2] & ~CPU2_BY_POLICY;
+	s->cpu2_ctl = vmx_config.ctl[VMX_CPU2] & ~(CPU2_BY_POLICY | VMX_APICV_CTLS);
 	if (!s->vpid)
 		s->cpu2_ctl &= ~SECONDARY_EXEC_ENABLE_VPID;
 	s->entry_ctl = vmx_config.ctl[VMX_ENTRY];
@@ -136,6 +136,32 @@ void vmx_own_debug(struct vcpu *v, bool own)
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset)
 {
 	vmcs_write(TSC_OFFSET, offset);
+}
+
+/* Its page is the virtual-APIC page while the CPU runs it. */
+void vmx_set_apic(struct vcpu *v, const struct apic_setup *apic)
+{
+	static const u16 eoi_fields[] = {
+		EOI_EXIT_BITMAP0, EOI_EXIT_BITMAP1, EOI_EXIT_BITMAP2, EOI_EXIT_BITMAP3,
+	};
+	struct vmx_vcpu *s = v->vmx;
+	unsigned int i;
+
+	s->vapic = apic->run ? apic->page : s->own_vapic;
+	vmcs_write(VIRTUAL_APIC_PAGE_ADDR, __pa(s->vapic));
+	vmcs_write(MSR_BITMAP, apic->run ? vmx_x2apic_bitmap_pa : vmx_msr_bitmap_pa);
+	for (i = 0; i < ARRAY_SIZE(eoi_fields); i++)
+		vmcs_write(eoi_fields[i], apic->eoi_exits[i]);
+	s->cpu2_ctl &= ~VMX_APICV_CTLS;
+	if (apic->run)
+		s->cpu2_ctl |= VMX_APICV_CTLS;
+	vmcs_write(SECONDARY_VM_EXEC_CONTROL, s->cpu2_ctl);
+}
+
+/* Requesting and servicing virtual interrupt: 0 for none. */
+void vmx_set_apic_tops(struct vcpu *v, int irr, int isr)
+{
+	vmcs_write(GUEST_INTR_STATUS, max(isr, 0) << 8 | max(irr, 0));
 }
 
 static u64 timer_ticks(struct vcpu *v, u64 guest_tsc)

@@ -78,20 +78,21 @@ static void set_host_cpu(int cpu)
 static void free_pages_of(struct vmx_vcpu *s)
 {
 	free_page((unsigned long)s->vmcs);
-	free_page((unsigned long)s->vapic);
+	free_page((unsigned long)s->own_vapic);
 	free_page((unsigned long)s->pml);
 }
 
 static int alloc_pages_of(struct vmx_vcpu *s)
 {
 	s->vmcs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	s->vapic = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	s->own_vapic = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (vmx_has(VMX_OPT_PML))
 		s->pml = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!s->vmcs || !s->vapic || (vmx_has(VMX_OPT_PML) && !s->pml)) {
+	if (!s->vmcs || !s->own_vapic || (vmx_has(VMX_OPT_PML) && !s->pml)) {
 		free_pages_of(s);
 		return -ENOMEM;
 	}
+	s->vapic = s->own_vapic;
 	s->vmcs->revision = vmx_revision;
 	s->vmcs_pa = __pa(s->vmcs);
 	return 0;
@@ -285,6 +286,8 @@ const struct backend vmx_backend = {
 	.apply_policy = vmx_apply_policy,
 	.set_tsc_offset = vmx_set_tsc_offset,
 	.set_deadline = vmx_set_deadline,
+	.set_apic = vmx_set_apic,
+	.set_apic_tops = vmx_set_apic_tops,
 	.own_debug = vmx_own_debug,
 	.flush_tlb = vmx_flush_tlb,
 

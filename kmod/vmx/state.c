@@ -330,7 +330,8 @@ void vmx_flush_entry(struct vcpu *v)
 	write_changed(GUEST_RIP, &s->rip, r->rip);
 	write_changed(GUEST_RFLAGS, &s->rflags, r->rflags);
 	flush_intr_state(s, r);
-	if (vmx_has(VMX_OPT_TPR_SHADOW))
+	/* In a page that is not ours it is there, and the low bits with it. */
+	if (vmx_has(VMX_OPT_TPR_SHADOW) && s->vapic == s->own_vapic)
 		*(u32 *)(s->vapic + APIC_TASKPRI) = r->cr8 << 4;
 	if (unlikely(s->entry_info)) {
 		vmcs_write(VM_ENTRY_INTR_INFO_FIELD, s->entry_info);

@@ -46,7 +46,8 @@ struct vmx_vcpu {
 	int cpu;		/* where the VMCS is active; -1: nowhere, it is clear */
 	bool launched;
 	u16 vpid;		/* 0: none */
-	void *vapic;		/* virtual-APIC page: only its TPR is used */
+	void *own_vapic;	/* a page of which only the TPR is used */
+	void *vapic;		/* virtual-APIC page: .own_vapic, or that of set_apic() */
 	u64 eptp;
 	u64 *pml;		/* page-modification log, filled from .pml_start down; or NULL */
 	u16 pml_start;
@@ -86,7 +87,7 @@ DECLARE_PER_CPU(struct vmx_cpu, vmx_cpus);
 extern struct vmx_config vmx_config;
 extern u32 vmx_revision;
 extern u64 vmx_cr0_fixed, vmx_cr4_fixed;	/* bits that must be 1 in a guest */
-extern u64 vmx_msr_bitmap_pa;
+extern u64 vmx_msr_bitmap_pa, vmx_x2apic_bitmap_pa;
 extern const u32 vmx_own_msrs[];
 
 static inline bool vmx_has(u32 option)
@@ -178,6 +179,8 @@ void vmx_apply_policy(struct vcpu *v);
 void vmx_set_tsc_offset(struct vcpu *v, u64 offset);
 bool vmx_set_deadline(struct vcpu *v, u64 guest_tsc);
 void vmx_start_timer(struct vcpu *v);
+void vmx_set_apic(struct vcpu *v, const struct apic_setup *apic);
+void vmx_set_apic_tops(struct vcpu *v, int irr, int isr);
 void vmx_own_debug(struct vcpu *v, bool own);
 void vmx_flush_tlb(struct vcpu *v);
 void vmx_cpu_control(struct vmx_vcpu *s, u32 bits, bool on);
