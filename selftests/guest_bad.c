@@ -298,6 +298,38 @@ TEST_F(bad, signal_mask_of_the_run)
 	EXPECT_EQ(-EINTR, vcpu_run(self->vcpu));
 }
 
+static void *send_usr1(void *thread)
+{
+	usleep(50000);
+	pthread_kill(*(pthread_t *)thread, SIGUSR1);
+	return NULL;
+}
+
+/* Open inside alone, and it would kill: it ends the run, no more, and waits outside. */
+TEST_F(bad, signal_without_a_handler)
+{
+	struct {
+		struct kvm_signal_mask head;
+		uint64_t set;
+	} __attribute__((packed)) mask = { .head.len = 8 };
+	pthread_t self_thread = pthread_self(), sender;
+	int sig = 0;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_SIGNAL_MASK, &mask));
+	vcpu_start(self->vcpu, guest_spin, 0);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, pthread_create(&sender, NULL, send_usr1, &self_thread));
+		EXPECT_EQ(-EINTR, vcpu_run(self->vcpu));
+		EXPECT_EQ(0, sigwait(&set, &sig));
+		EXPECT_EQ(SIGUSR1, sig);
+		pthread_join(sender, NULL);
+	}
+}
+
 TEST_F(bad, shared_page_is_hostile)
 {
 	volatile struct kvm_run *run = self->vcpu->run;

@@ -470,9 +470,25 @@ static void watch_window(struct vcpu *v)
 		vcpu_request(v, REQ_IRQ_WINDOW);
 }
 
+/*
+ * KVM_SET_SIGNAL_MASK is in force for the run. The thread's own mask stays where the kernel
+ * sees it: a signal that is blocked there ends the run, but does not kill.
+ */
+static void open_signals(const struct vcpu *v)
+{
+	sigset_t set = v->sigset;
+
+	sigprocmask(SIG_SETMASK, &set, &current->real_blocked);
+}
+
+static void close_signals(void)
+{
+	sigprocmask(SIG_SETMASK, &current->real_blocked, NULL);
+	sigemptyset(&current->real_blocked);
+}
+
 int vcpu_run(struct vcpu *v)
 {
-	sigset_t saved;
 	int r;
 
 	v->ran = true;
@@ -483,7 +499,7 @@ int vcpu_run(struct vcpu *v)
 	if (unlikely(steal_stale(&v->steal)))
 		vcpu_request(v, REQ_STEAL);
 	if (v->sigset_active)
-		sigprocmask(SIG_SETMASK, &v->sigset, &saved);
+		open_signals(v);
 
 	vcpu_load(v);
 	fpu_enter(v);
@@ -502,6 +518,6 @@ int vcpu_run(struct vcpu *v)
 	vcpu_put(v);
 
 	if (v->sigset_active)
-		sigprocmask(SIG_SETMASK, &saved, NULL);
+		close_signals();
 	return r;
 }
