@@ -44,7 +44,7 @@ ioctl_handler state_get_regs, state_set_regs, state_get_sregs, state_set_sregs,
 	      state_set_mp_state, state_translate;
 
 /* events.c */
-ioctl_handler events_get, events_set, events_nmi, events_interrupt;
+ioctl_handler events_get, events_set, events_nmi, events_smi, events_interrupt;
 /* Have an interrupt delivered first of all, whatever IF says. */
 void events_queue_irq(struct vcpu *v, u8 vector, bool soft);
 

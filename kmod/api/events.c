@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * events.c - a vCPU's events in and out: KVM_GET/SET_VCPU_EVENTS, NMI, INTERRUPT.
+ * events.c - a vCPU's events in and out: KVM_GET/SET_VCPU_EVENTS, NMI, SMI, INTERRUPT.
  *
  * Handlers of api/vcpu.c's table: vcpu->mutex held. KVM keeps one slot each for an
  * injected exception, interrupt and NMI; the hardware delivers one event at a time,
@@ -11,7 +11,6 @@
 #include <linux/errno.h>
 #include <linux/kvm.h>
 #include <linux/minmax.h>
-#include <linux/string.h>
 
 #include "../core/event.h"
 #include "../core/vcpu.h"
@@ -84,8 +83,13 @@ long events_get(void *object, void *arg, unsigned long raw)
 	e->interrupt.shadow = shadow_to_kvm(regs_get(v, G_IP)->shadow);
 	e->nmi.injected = ev->again.type == EVENT_NMI;
 	e->nmi.pending = events_nmis(v);
-	e->nmi.masked = ev->nmi_masked;
-	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	e->nmi.masked = backend->nmi_masked(v);
+	e->smi.smm = vcpu_in_smm(v);
+	e->smi.pending = ev->smi_pending || READ_ONCE(v->mailbox.smi);
+	e->smi.smm_inside_nmi = v->smm.inside_nmi;
+	e->smi.latched_init = v->lapic && READ_ONCE(v->mailbox.init);
+	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
+		   KVM_VCPUEVENT_VALID_SMM;
 	if (opt->exception_payload)
 		e->flags |= KVM_VCPUEVENT_VALID_PAYLOAD;
 	if (opt->triple_fault_event) {
@@ -102,17 +106,23 @@ static bool events_has_exception(const struct kvm_vcpu_events *e)
 	       ((e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && e->exception.pending);
 }
 
-static bool events_valid(const struct vm_options *opt, const struct kvm_vcpu_events *e)
+static bool events_have_smm(const struct kvm_vcpu_events *e)
 {
+	return (e->flags & KVM_VCPUEVENT_VALID_SMM) && (e->smi.smm || e->smi.pending);
+}
+
+static bool events_valid(const struct vcpu *v, const struct kvm_vcpu_events *e)
+{
+	const struct vm_options *opt = &v->vm->opt;
+
 	if (e->flags & ~EVENTS_FLAGS)
 		return false;
 	if ((e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && !opt->exception_payload)
 		return false;
 	if ((e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) && !opt->triple_fault_event)
 		return false;
-	/* There is no SMM: its part may be given, if it says nothing. */
-	if ((e->flags & KVM_VCPUEVENT_VALID_SMM) &&
-	    memchr_inv(&e->smi, 0, sizeof(e->smi)))
+	/* A vCPU that waits for its start takes no SMI. */
+	if (events_have_smm(e) && v->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return false;
 	if (events_has_exception(e) &&
 	    (e->exception.nr >= NR_EXCEPTIONS || e->exception.nr == NMI_VECTOR))
@@ -161,17 +171,31 @@ static void events_set_slots(struct events *ev, const struct kvm_vcpu_events *e)
 		events_set_exception(ev, e);
 }
 
+/* The registers are told otherwise; an INIT waits for RSM, or, outside, for the next chance. */
+static void events_set_smm(struct vcpu *v, const struct kvm_vcpu_events *e)
+{
+	if (vcpu_in_smm(v) != !!e->smi.smm)
+		smm_change(v, e->smi.smm);
+	v->smm.inside_nmi = e->smi.smm && e->smi.smm_inside_nmi;
+	v->smm.halted = false;
+	v->events.smi_pending = e->smi.pending;
+	WRITE_ONCE(v->mailbox.smi, false);
+	if (v->lapic)
+		WRITE_ONCE(v->mailbox.init, e->smi.latched_init);
+}
+
 long events_set(void *object, void *arg, unsigned long raw)
 {
 	const struct kvm_vcpu_events *e = arg;
 	struct vcpu *v = object;
 
-	if (!events_valid(&v->vm->opt, e))
+	if (!events_valid(v, e))
 		return -EINVAL;
+	if (events_have_smm(e) && tdp_add_space(v->vm, SPACE_SMM))
+		return -ENOMEM;
 	events_set_slots(&v->events, e);
 	if (e->flags & KVM_VCPUEVENT_VALID_SHADOW)
 		regs_put(v, G_IP)->shadow = shadow_from_kvm(e->interrupt.shadow);
-	v->events.nmi_masked = e->nmi.masked;
 	backend->set_nmi_masked(v, e->nmi.masked);
 	if (e->flags & KVM_VCPUEVENT_VALID_NMI_PENDING) {
 		atomic_set(&v->mailbox.nmis, 0);
@@ -179,6 +203,8 @@ long events_set(void *object, void *arg, unsigned long raw)
 	}
 	if (e->flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR)
 		v->mailbox.sipi_vector = e->sipi_vector;
+	if (e->flags & KVM_VCPUEVENT_VALID_SMM)
+		events_set_smm(v, e);
 	if (e->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT)
 		v->events.triple_fault = e->triple_fault.pending;
 	vcpu_request(v, REQ_IRQ);
@@ -231,5 +257,11 @@ long events_nmi(void *object, void *arg, unsigned long raw)
 
 	atomic_inc(&v->mailbox.nmis);
 	vcpu_request(v, REQ_IRQ);
+	return 0;
+}
+
+long events_smi(void *object, void *arg, unsigned long raw)
+{
+	smm_signal(object);
 	return 0;
 }

@@ -205,7 +205,7 @@ long state_get_sregs2(void *object, void *arg, unsigned long raw)
 		return 0;
 	if (backend->pae_registers)
 		memcpy(s2->pdptrs, v->regs.pdpte, sizeof(s2->pdptrs));
-	else if (mem_read(v->vm, s.cr3 & GENMASK_ULL(31, 5), s2->pdptrs, sizeof(s2->pdptrs)))
+	else if (mem_read(v->vm, vcpu_space(v), s.cr3 & GENMASK_ULL(31, 5), s2->pdptrs, sizeof(s2->pdptrs)))
 		return 0;
 	s2->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	return 0;
@@ -328,12 +328,19 @@ static bool mp_state_valid(const struct vcpu *v, u32 state)
 	return false;
 }
 
+/* In SMM an INIT waits: KVM_SET_VCPU_EVENTS says so, and it is no state of the vCPU. */
+static bool latches_init(const struct vcpu *v, u32 state)
+{
+	return (vcpu_in_smm(v) || v->events.smi_pending || READ_ONCE(v->mailbox.smi)) &&
+	       (state == KVM_MP_STATE_INIT_RECEIVED || state == KVM_MP_STATE_SIPI_RECEIVED);
+}
+
 long state_set_mp_state(void *object, void *arg, unsigned long raw)
 {
 	const struct kvm_mp_state *mp = arg;
 	struct vcpu *v = object;
 
-	if (!mp_state_valid(v, mp->mp_state))
+	if (!mp_state_valid(v, mp->mp_state) || latches_init(v, mp->mp_state))
 		return -EINVAL;
 	v->mp_state = mp->mp_state;
 	if (mp->mp_state == KVM_MP_STATE_SIPI_RECEIVED) {
@@ -349,7 +356,9 @@ long state_set_mp_state(void *object, void *arg, unsigned long raw)
 
 static int translate_read(void *arg, u64 gpa, void *entry, unsigned int size)
 {
-	return mem_read(arg, gpa, entry, size);
+	struct vcpu *v = arg;
+
+	return mem_read(v->vm, vcpu_space(v), gpa, entry, size);
 }
 
 long state_translate(void *object, void *arg, unsigned long raw)
@@ -365,7 +374,7 @@ long state_translate(void *object, void *arg, unsigned long raw)
 	struct walk_out out = {};
 	struct fault f;
 
-	t->valid = !walk_gva(&in, t->linear_address, &ops, v->vm, &out, &f);
+	t->valid = !walk_gva(&in, t->linear_address, &ops, v, &out, &f);
 	t->physical_address = t->valid ? out.gpa : ~0ULL;
 	t->writeable = t->valid && out.writable;
 	t->usermode = t->valid && out.user;

@@ -98,6 +98,7 @@ static const struct ioctl_row vcpu_rows[] = {
 	IOCTL_PLAIN(KVM_SET_MSRS, LOAD | SRCU, lists_set_msrs),
 	IOCTL_READS(KVM_INTERRUPT, struct kvm_interrupt, LOAD, events_interrupt),
 	IOCTL_PLAIN(KVM_NMI, 0, events_nmi),
+	IOCTL_PLAIN(KVM_SMI, 0, events_smi),
 	IOCTL_WRITES(KVM_GET_VCPU_EVENTS, struct kvm_vcpu_events, LOAD, events_get),
 	IOCTL_READS(KVM_SET_VCPU_EVENTS, struct kvm_vcpu_events, LOAD, events_set),
 	IOCTL_WRITES(KVM_GET_MP_STATE, struct kvm_mp_state, LOAD, state_get_mp_state),

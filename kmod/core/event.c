@@ -3,8 +3,8 @@
  * event.c - which event goes into the guest next: pure.
  *
  * Called by core/run.c before each entry. The order is that of the manuals' table of
- * simultaneous interrupts and exceptions: what was being delivered, exceptions, NMI,
- * interrupts. SDM "Interrupt and Exception Handling": "Priority Among Simultaneous
+ * simultaneous interrupts and exceptions: what was being delivered, exceptions, SMI,
+ * NMI, interrupts. SDM "Interrupt and Exception Handling": "Priority Among Simultaneous
  * Exceptions and Interrupts", "Interrupt 8 - Double Fault Exception (#DF)".
  */
 #include "event.h"
@@ -57,6 +57,8 @@ struct event_plan event_next(const struct event_view *view)
 		plan.inject = exception_event(&ev->exception);
 	else if (view->held)
 		return plan;
+	else if (ev->smi_pending && !view->smi_blocked)
+		plan.inject.type = EVENT_SMI;
 	else if (ev->nmi_pending && !view->nmi_blocked)
 		plan.inject = (struct event){ .type = EVENT_NMI, .vector = 2 };
 	else if (!ev->nmi_pending && view->irq_pending && !view->irq_blocked)

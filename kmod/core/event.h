@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * event.h - exceptions, NMIs and interrupts on their way into a guest.
+ * event.h - exceptions, SMIs, NMIs and interrupts on their way into a guest.
  *
  * event_next() is pure: from what is pending and what the guest can take now it
  * says what to inject and which window to open. core/run.c asks it before each
@@ -18,6 +18,7 @@ enum event_type {
 	EVENT_EXCEPTION,
 	EVENT_SOFT_EXCEPTION,	/* INT3, INTO: RIP moves past the instruction */
 	EVENT_NMI,
+	EVENT_SMI,		/* nothing that is injected */
 	EVENT_IRQ,
 	EVENT_SOFT_IRQ,		/* INT n */
 };
@@ -35,25 +36,32 @@ struct events {
 	struct event again;	/* its delivery was cut off by an exit: goes first */
 	bool cut_off;		/* after a stay: the backend may have one to reclaim */
 	struct fault exception;	/* raised, not yet delivered */
-	bool exception_pending;
+	union {			/* looked at in one before each entry */
+		u32 waiting;
+		struct {
+			bool exception_pending;
+			bool smi_pending;
+			u8 nmi_pending;	/* at most two: one in service, one latched */
+			bool triple_fault;
+		};
+	};
 	bool has_payload;	/* of it: user space set it, and its register follows at delivery */
 	u64 payload;		/* #PF: CR2; #DB: bits of DR6 */
-	bool nmi_masked;	/* from an NMI's delivery to the next IRET */
-	u8 nmi_pending;		/* at most two: one in service, one latched */
-	bool triple_fault;
 };
 
 /* What event_next() looks at. */
 struct event_view {
 	const struct events *ev;
+	bool smi_blocked;	/* in SMM */
 	bool nmi_blocked;	/* masked, or in an interrupt shadow */
 	bool irq_pending;	/* the PIC or the local APIC has a vector */
 	bool irq_blocked;	/* IF clear, or in an interrupt shadow */
-	bool held;		/* user space holds NMIs and interrupts back */
+	bool held;		/* user space holds SMIs, NMIs and interrupts back */
 };
 
 struct event_plan {
-	struct event inject;	/* IRQ: the vector is fetched when it is taken */
+	/* IRQ: the vector is fetched when it is taken. SMI: go into SMM, then ask again. */
+	struct event inject;
 	bool nmi_window;
 	bool irq_window;
 };

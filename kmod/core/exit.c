@@ -313,6 +313,11 @@ static enum verdict handle_mwait(struct vcpu *v, struct vm_exit *e)
 	return RETIRE;
 }
 
+static enum verdict handle_rsm(struct vcpu *v, struct vm_exit *e)
+{
+	return smm_resume(v);
+}
+
 static enum verdict handle_undefined(struct vcpu *v, struct vm_exit *e)
 {
 	return inject_ud(v);
@@ -476,6 +481,9 @@ static enum verdict handle_exception(struct vcpu *v, struct vm_exit *e)
 {
 	if (v->debug_traps & BIT(e->exc.vector))
 		return guest_debug_exit(v, e->exc.vector, e->exc.dr6);
+	/* Where RSM has no exit of its own it is undefined outside of the hardware's SMM. */
+	if (e->exc.vector == X86_TRAP_UD && vcpu_in_smm(v) && glue_is_rsm(v))
+		return smm_resume(v);
 	if (e->exc.vector == X86_TRAP_UD && vm_has_quirk(v->vm, KVM_X86_QUIRK_FIX_HYPERCALL_INSN) &&
 	    glue_fix_hypercall(v))
 		return RESUME;
@@ -547,6 +555,7 @@ const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_WBINVD]		= { "wbinvd",		true,  handle_nop },
 	[EXIT_MWAIT]		= { "mwait",		true,  handle_mwait },
 	[EXIT_TASK_SWITCH]	= { "task_switch",	false, glue_task_switch },
+	[EXIT_RSM]		= { "rsm",		false, handle_rsm },
 	[EXIT_UNDEFINED]	= { "undefined",	false, handle_undefined },
 	[EXIT_SHUTDOWN]		= { "shutdown",		false, handle_shutdown },
 	[EXIT_FAIL_ENTRY]	= { "fail_entry",	false, handle_fail_entry },

@@ -37,6 +37,7 @@ enum exit_kind {
 	EXIT_WBINVD,		/* WBINVD, INVD */
 	EXIT_MWAIT,		/* MONITOR, MWAIT: no operation here */
 	EXIT_TASK_SWITCH,
+	EXIT_RSM,		/* in SMM or out of it */
 	EXIT_UNDEFINED,		/* an instruction this CPU model lacks: #UD */
 	EXIT_SHUTDOWN,		/* triple fault */
 	EXIT_FAIL_ENTRY,	/* the hardware refused the guest's state */

@@ -8,6 +8,7 @@
  */
 #include <linux/entry-kvm.h>
 #include <linux/sched/signal.h>
+#include <linux/smp.h>
 #include <asm/debugreg.h>
 #include <asm/fpu/xcr.h>
 #include <asm/trapnr.h>
@@ -91,6 +92,8 @@ static int serve_exits(struct vcpu *v)
 /* 0: go on; SERVED_EXIT; or the error that KVM_RUN returns. */
 static int serve_requests(struct vcpu *v)
 {
+	int r;
+
 	if (test_bit(REQ_DEAD, &v->mailbox.requests))
 		return -EIO;
 	if (take_request(v, REQ_TLB_FLUSH))
@@ -112,6 +115,9 @@ static int serve_requests(struct vcpu *v)
 	if (take_request(v, REQ_TIMER))
 		lapic_timer_serve(v);
 	if (take_request(v, REQ_IRQ)) {
+		r = smm_accept(v);
+		if (r)
+			return r;
 		v->events.nmi_pending = min(v->events.nmi_pending +
 					    atomic_xchg(&v->mailbox.nmis, 0), 2);
 		if (READ_ONCE(v->mailbox.init) || READ_ONCE(v->mailbox.sipi))
@@ -169,22 +175,35 @@ static bool no_events(const struct vcpu *v)
 {
 	const struct events *ev = &v->events;
 
-	return !v->windows && ev->again.type == EVENT_NONE && !ev->exception_pending &&
-	       !ev->nmi_pending && irq_quiet(v);
+	return !v->windows && ev->again.type == EVENT_NONE && !ev->waiting &&
+	       irq_quiet(v);
 }
 
-static noinline void deliver_events(struct vcpu *v)
+static struct event_plan plan_events(struct vcpu *v)
 {
 	struct event_view view = { .ev = &v->events };
-	struct event_plan plan;
-	u32 which = 0;
 
 	view.irq_pending = irq_to_inject(v);
 	view.irq_blocked = v->regs.shadow || !(v->regs.rflags & X86_EFLAGS_IF);
 	view.held = v->guest_debug.control & KVM_GUESTDBG_BLOCKIRQ;
-	view.nmi_blocked = backend->nmi_blocked(v);
-	plan = event_next(&view);
+	view.smi_blocked = vcpu_in_smm(v);
+	view.nmi_blocked = vcpu_nmi_blocked(v);
+	return event_next(&view);
+}
+
+static noinline void deliver_events(struct vcpu *v)
+{
+	struct event_plan plan;
+	u32 which = 0;
+
+	while (plan = plan_events(v), unlikely(plan.inject.type == EVENT_SMI))
+		smm_enter(v);
 	inject_plan(v, &plan);
+	if (unlikely(v->events.smi_pending) && plan.inject.type != EVENT_NONE && !vcpu_in_smm(v)) {
+		/* It comes when that is in, and the vCPU is no longer in its HLT. */
+		v->smm.halted = false;
+		vcpu_request(v, REQ_EXIT);
+	}
 	if (v->pv_eoi.msr & KVM_MSR_ENABLED)
 		pv_eoi_offer(v);
 
@@ -264,6 +283,20 @@ static noinline void drain_log(struct vcpu *v)
 }
 
 /*
+ * Interrupts off, the last look found something. Is it only that the stay shall be short?
+ * Then an interrupt of our own waits until the guest runs.
+ */
+static bool may_enter_shortly(struct vcpu *v)
+{
+	if (xfer_to_guest_mode_work_pending() ||
+	    READ_ONCE(v->mailbox.requests) != BIT(REQ_EXIT))
+		return false;
+	clear_bit(REQ_EXIT, &v->mailbox.requests);
+	smp_send_reschedule(smp_processor_id());
+	return true;
+}
+
+/*
  * One stay in the guest. false: something wants attention first, nothing was entered.
  *
  * The order of "mode = IN_GUEST" and the last look at the mailbox pairs with
@@ -283,7 +316,8 @@ static bool stay_in_guest(struct vcpu *v)
 		lapic_enter(v);
 	local_irq_disable();
 	smp_store_mb(v->mode, IN_GUEST);	/* pairs with vcpu_kick() */
-	if (unlikely(READ_ONCE(v->mailbox.requests) || xfer_to_guest_mode_work_pending())) {
+	if (unlikely((READ_ONCE(v->mailbox.requests) || xfer_to_guest_mode_work_pending()) &&
+		     !may_enter_shortly(v))) {
 		WRITE_ONCE(v->mode, OUTSIDE_GUEST);
 		local_irq_enable();
 		preempt_enable();
@@ -376,6 +410,7 @@ static int run_loop(struct vcpu *v)
 				continue;	/* it may have been a request alone */
 			}
 			v->mp_state = KVM_MP_STATE_RUNNABLE;
+			v->smm.halted = v->events.smi_pending && !READ_ONCE(v->mailbox.unhalt);
 			WRITE_ONCE(v->mailbox.unhalt, false);
 		}
 		if (unlikely(v->events.triple_fault)) {
@@ -443,7 +478,7 @@ static void fill_run(struct vcpu *v, int r)
 	if (r == -EINTR && !READ_ONCE(run->immediate_exit))
 		run->exit_reason = KVM_EXIT_INTR;
 	run->if_flag = !!(regs->rflags & X86_EFLAGS_IF);
-	run->flags = 0;
+	run->flags = vcpu_in_smm(v) ? KVM_RUN_X86_SMM : 0;
 	run->cr8 = lapic_cr8(v);
 	run->apic_base = lapic_get_base(v);
 	run->ready_for_interrupt_injection = irqchip_has_pic(v->vm) || user_irq_ready(v);

@@ -108,6 +108,9 @@ void vcpu_reset(struct vcpu *v, bool init)
 {
 	reset_regs(v, init);
 	memset(&v->events, 0, sizeof(v->events));
+	memset(&v->smm, 0, sizeof(v->smm));
+	if (vcpu_in_smm(v))
+		smm_change(v, false);
 	backend->set_nmi_masked(v, false);
 	v->io.kind = IO_NONE;
 	v->user_vector = -1;
@@ -151,7 +154,7 @@ bool vcpu_load_pdptes(struct vcpu *v, u64 cr3)
 
 	if (!backend->pae_registers)
 		return true;
-	if (mem_read(v->vm, cr3 & GENMASK_ULL(31, 5), pdpte, sizeof(pdpte)) ||
+	if (mem_read(v->vm, vcpu_space(v), cr3 & GENMASK_ULL(31, 5), pdpte, sizeof(pdpte)) ||
 	    !pdptes_valid(pdpte, v->model.maxphyaddr))
 		return false;
 	memcpy(regs_put(v, G_CR)->pdpte, pdpte, sizeof(pdpte));
@@ -294,7 +297,9 @@ bool vcpu_has_event(struct vcpu *v)
 		return v->mp_state == KVM_MP_STATE_RUNNABLE;
 	if (v->events.exception_pending || v->events.again.type != EVENT_NONE)
 		return true;
-	if (v->events.nmi_pending && !backend->nmi_blocked(v))
+	if (v->events.nmi_pending && !vcpu_nmi_blocked(v))
+		return true;
+	if (v->events.smi_pending && !vcpu_in_smm(v))
 		return true;
 	if (READ_ONCE(v->mailbox.unhalt))
 		return true;
@@ -310,7 +315,8 @@ void vcpu_accept_init_sipi(struct vcpu *v)
 {
 	struct regs *r;
 
-	if (xchg(&v->mailbox.init, false)) {
+	/* In SMM it waits for RSM. */
+	if (!vcpu_in_smm(v) && xchg(&v->mailbox.init, false)) {
 		vcpu_reset(v, true);
 		v->mp_state = v->id == v->vm->bsp_id ? KVM_MP_STATE_RUNNABLE
 						     : KVM_MP_STATE_INIT_RECEIVED;

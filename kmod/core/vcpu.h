@@ -38,7 +38,7 @@ enum request {
 	REQ_CLOCK,		/* cpu/kvmclock.c: refresh the guest's pvclock page */
 	REQ_STEAL,		/* cpu/steal.c: tell the guest what time was stolen */
 	REQ_TIMER,		/* irq/lapic.c: the local APIC's timer went off */
-	REQ_IRQ,		/* a vector, NMI, INIT, SIPI or the PIC's line: look at events */
+	REQ_IRQ,		/* a vector, NMI, SMI, INIT, SIPI or the PIC's line: look at events */
 	REQ_APIC,		/* irq/lapic.c: the APIC that the CPU runs is another one */
 	REQ_TPR_ACCESS,		/* irq/vapic.c: leave KVM_RUN to tell of an access to the TPR */
 	REQ_IOAPIC_EOI,		/* irq/lapic.c: leave KVM_RUN to tell of eoi_vector's end */
@@ -47,6 +47,7 @@ enum request {
 	REQ_LOG,		/* mem/dirty.c: leave the guest, which empties the CPU's log */
 	REQ_RING_FULL,		/* mem/dirty_ring.c: leave KVM_RUN until user space has made room */
 	REQ_PAGE_READY,		/* mem/async_fault.c: tell the guest of a page that it waits for */
+	REQ_EXIT,		/* core/run.c: no reason to stay out, but to exit at once */
 	REQ_DEAD,		/* the VM is dead: leave KVM_RUN with -EIO */
 };
 
@@ -55,6 +56,7 @@ struct mailbox {
 	unsigned long requests;		/* BIT(enum request) */
 	atomic_t nmis;			/* NMIs not yet taken in */
 	bool init, sipi;		/* INIT and SIPI that wait; xchg() to take */
+	bool smi;			/* likewise; many are one */
 	u8 sipi_vector;
 	bool unhalt;			/* the next HLT ends at once, or this one does */
 	bool posted_any;		/* some bit of posted is set */
@@ -96,10 +98,10 @@ struct vcpu {
 	struct events events;
 	struct policy policy;
 	u32 windows;			/* WINDOW_* that are open now */
+	int run_error;			/* verdict USER: what KVM_RUN returns, 0 or -errno */
 	struct user_io io;
 	struct insn_glue insn;		/* the instruction being emulated and its log */
 	struct entry_fault refusal;	/* of the last entry that was refused; shown in fdinfo */
-	int run_error;			/* verdict USER: what KVM_RUN returns, 0 or -errno */
 
 	struct cpu_model model;		/* what CPUID says */
 	struct kvm_cpuid_entry2 *cpuid;	/* model's table, kvmalloc'ed; NULL: none set yet */
@@ -110,11 +112,14 @@ struct vcpu {
 	u64 host_xcr0;			/* of the machine, constant */
 	u64 guest_xcr0;			/* what is loaded to run the guest: xcr0, or the host's */
 	u64 guest_dr7;			/* what DR7 the guest runs with: its own or user space's */
+	struct {
+		bool halted;		/* the SMI that waits has ended a HLT */
+		bool inside_nmi;	/* in SMM: NMIs were masked before, and will be again */
+	} smm;
 	bool owns_debug;		/* until its next exit it reaches DR0-7 itself */
 	u64 tsc_offset;			/* guest TSC minus host TSC */
 	u64 tsc_adjust;			/* IA32_TSC_ADJUST; already in the offset */
 	u64 clock_msr, wall_msr;	/* kvmclock MSRs as written; bit 0 of the first: on */
-	u32 clock_version;		/* of the page at clock_msr */
 	struct steal steal;
 	struct {
 		u64 msr;		/* as written; bit 0: on */
@@ -125,15 +130,16 @@ struct vcpu {
 	struct async_faults async;
 	struct dirty_ring ring;
 
+	u32 clock_version;		/* of the page at clock_msr */
 	u32 mp_state;			/* KVM_MP_STATE_*; written by its own thread only */
 	struct lapic *lapic;		/* constant; NULL without an in-kernel irqchip */
 	u64 apic_base;			/* without a local APIC: what the MSR holds */
 	u64 vapic_gpa;			/* of the cell that mirrors the TPR; 0: none */
-	bool tpr_reporting;		/* accesses to the TPR leave to user space */
 	struct {
 		u64 rip;
 		bool is_write;
 	} tpr_access;			/* the one REQ_TPR_ACCESS tells of */
+	bool tpr_reporting;		/* accesses to the TPR leave to user space */
 	u8 cr8;				/* without a local APIC: what CR8 holds */
 	s16 user_vector;		/* of a PIC in user space, for the local APIC; -1: none */
 	u8 eoi_vector;			/* the one REQ_IOAPIC_EOI tells of */
@@ -187,6 +193,17 @@ bool __must_check vcpu_load_pdptes(struct vcpu *v, u64 cr3);
 void vcpu_load(struct vcpu *v);
 void vcpu_put(struct vcpu *v);
 
+/* Where it reads, writes and executes. */
+static inline enum space vcpu_space(const struct vcpu *v)
+{
+	return v->slot_cache.space;
+}
+
+static inline bool vcpu_in_smm(const struct vcpu *v)
+{
+	return vcpu_space(v) == SPACE_SMM;
+}
+
 /* The vCPU that this thread has loaded, or NULL. */
 DECLARE_PER_CPU(struct vcpu *, loaded_vcpu);
 
@@ -223,6 +240,12 @@ static inline bool vcpu_debugged(const struct vcpu *v)
 	return v->debug_traps & BIT(1);
 }
 
+/* Loaded. Are NMIs held off, by one before or for an instruction? */
+static inline bool vcpu_nmi_blocked(struct vcpu *v)
+{
+	return backend->nmi_masked(v) || v->regs.shadow;
+}
+
 /* G_CR is valid: 32-bit paging with 64-bit entries, whose top four live in registers? */
 static inline bool regs_pae_paging(const struct regs *r)
 {
@@ -254,6 +277,16 @@ bool vcpu_has_event(struct vcpu *v);
 bool vcpu_runnable(struct vcpu *v);
 /* Take INIT and SIPI out of the mailbox (KVM_GET_MP_STATE, KVM_RUN). Loaded. */
 void vcpu_accept_init_sipi(struct vcpu *v);
+
+/* core/smm.c. Any context: an SMI. */
+void smm_signal(struct vcpu *v);
+/* Its own thread, loaded. Take one out of the mailbox: 0, or -ENOMEM and it is still there. */
+int smm_accept(struct vcpu *v);
+/* In or out of SMM by user space's word or a reset: the memory alone; tdp_add_space() before. */
+void smm_change(struct vcpu *v, bool inside);
+/* vm->srcu held: the SMI that is pending; RSM. */
+void smm_enter(struct vcpu *v);
+enum verdict smm_resume(struct vcpu *v);
 
 /* Step over an instruction of @len bytes: RIP, RF, the shadow, a pending single step. */
 enum verdict vcpu_retire(struct vcpu *v, unsigned int len);

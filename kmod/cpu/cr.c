@@ -12,9 +12,6 @@
 #include <asm/msr-index.h>
 #include "cr.h"
 
-#define CR0_BITS	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
-			 X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \
-			 X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
 #define CR3_PCID	0xfffULL
 #define CR3_NOFLUSH	BIT_ULL(63)
 #define MSW_BITS	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS)

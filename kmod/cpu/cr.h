@@ -20,6 +20,11 @@
 #include "cpuid.h"
 #include "regs.h"
 
+/* The bits there are; others are not kept. */
+#define CR0_BITS	(X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | \
+			 X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | \
+			 X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
+
 /* What a successful write asks of its caller. */
 #define CR_FLUSH_TLB	BIT(0)	/* drop the guest's translations, globals too */
 #define CR_FLUSH_PCID	BIT(1)	/* drop those of the PCID in CR3, not globals */

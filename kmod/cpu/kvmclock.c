@@ -101,23 +101,23 @@ static void write_page(struct vcpu *v, u8 set_flags)
 	u64 gpa = v->clock_msr & ~1ULL, tsc, now;
 	struct pvclock_page page;
 
-	if (!(v->clock_msr & 1) || mem_read(v->vm, gpa, &page, sizeof(page)))
+	if (!(v->clock_msr & 1) || mem_read(v->vm, SPACE_NORMAL, gpa, &page, sizeof(page)))
 		return;
 	sample(&tsc, &now);
 	v->clock_version = (max(v->clock_version, page.version) | 1) + 2;
 	page.version = v->clock_version;
 	page.flags = (page.flags & PVCLOCK_STOPPED) | set_flags;
-	if (mem_write(v->vm, gpa, &page.version, sizeof(page.version)))
+	if (mem_write(v->vm, SPACE_NORMAL, gpa, &page.version, sizeof(page.version)))
 		return;
 	smp_wmb();	/* the guest sees the version change first, and last */
 
 	pvclock_fill(&page, tsc + v->tsc_offset, vm_clock_at(v->vm, tsc, now),
 		     (u64)host_caps.tsc_khz * 1000, host_caps.tsc_stable);
-	if (mem_write(v->vm, gpa, &page, sizeof(page)))
+	if (mem_write(v->vm, SPACE_NORMAL, gpa, &page, sizeof(page)))
 		return;
 	smp_wmb();	/* the guest sees the version change first, and last */
 	page.version = ++v->clock_version;
-	if (mem_write(v->vm, gpa, &page.version, sizeof(page.version)))
+	if (mem_write(v->vm, SPACE_NORMAL, gpa, &page.version, sizeof(page.version)))
 		return;
 }
 
@@ -150,16 +150,16 @@ int kvmclock_write_wall(struct vcpu *v, u64 val)
 
 	v->wall_msr = val;
 	/* A page outside of memory is the guest's own mistake: nothing is written. */
-	if (!val || mem_read(v->vm, val, &version, sizeof(version)))
+	if (!val || mem_read(v->vm, SPACE_NORMAL, val, &version, sizeof(version)))
 		return 0;
 	sample(&tsc, &now);
 	version = (version | 1) + 2;
 	wall = pvclock_wall_at(ktime_get_real_ns() - vm_clock_at(v->vm, tsc, now), version);
-	if (mem_write(v->vm, val, &wall, sizeof(wall)))
+	if (mem_write(v->vm, SPACE_NORMAL, val, &wall, sizeof(wall)))
 		return 0;
 	smp_wmb();	/* the guest sees the version change first, and last */
 	version++;
-	if (mem_write(v->vm, val, &version, sizeof(version)))
+	if (mem_write(v->vm, SPACE_NORMAL, val, &version, sizeof(version)))
 		return 0;
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include <asm/kvm_para.h>
 #include <asm/msr-index.h>
 #include "msr.h"
+#include "smm.h"
 
 #define MSR_KVM_WALL_CLOCK_OLD		0x11
 #define MSR_KVM_SYSTEM_TIME_OLD		0x12
@@ -190,6 +191,8 @@ static const struct msr_row msr_table[] = {
 	{ ONE(MSR_IA32_UCODE_WRITE), FIXED(0), .flags = MSR_WRONLY | MSR_IGNORE },
 	{ ONE(MSR_IA32_UCODE_REV), IN_FILE(ucode_rev), ANY,
 	  .flags = MSR_SAVE | MSR_FEATURE | MSR_IGNORE },
+	{ ONE(MSR_IA32_SMBASE), IN_FILE(smbase), ANY, .reset = SMBASE_RESET,
+	  .flags = MSR_SAVE | MSR_HOST_ONLY },
 	{ RANGE(MSR_P6_PERFCTR0, 2), FIXED(0), .flags = MSR_IGNORE },
 	{ ONE(MSR_FSB_FREQ), FIXED(3), .flags = MSR_RDONLY },
 	{ ONE(MSR_PLATFORM_INFO), IN_FILE(platform_info), ANY, .reset = PLATFORM_CPUID_FAULT,

@@ -28,7 +28,7 @@
 struct msr_file {
 	u64 tsc_aux;
 	u64 misc_enable, misc_features, platform_info, power_ctl;
-	u64 feat_ctl, arch_capabilities, ucode_rev, smi_count;
+	u64 feat_ctl, arch_capabilities, ucode_rev, smi_count, smbase;
 	u64 spec_ctrl, xss;
 	u64 poll_control;
 	u64 hwcr, de_cfg, osvw_length, osvw_status;

@@ -49,7 +49,7 @@ static u8 take_mark(struct vcpu *v)
 	int r;
 
 	do {
-		r = mem_cmpxchg(v->vm, FIELD(v, preempted), &old, &none, sizeof(old));
+		r = mem_cmpxchg(v->vm, SPACE_NORMAL, FIELD(v, preempted), &old, &none, sizeof(old));
 	} while (r > 0);
 	v->steal.marked = false;
 	return r ? 0 : old;
@@ -64,18 +64,18 @@ void steal_update(struct vcpu *v)
 		return;
 	if (take_mark(v) & KVM_VCPU_FLUSH_TLB)
 		backend->flush_tlb(v);
-	if (mem_read(v->vm, steal_page(v), &st, sizeof(st)))
+	if (mem_read(v->vm, SPACE_NORMAL, steal_page(v), &st, sizeof(st)))
 		return;
 	st.version |= 1;
-	if (mem_write(v->vm, FIELD(v, version), &st.version, sizeof(st.version)))
+	if (mem_write(v->vm, SPACE_NORMAL, FIELD(v, version), &st.version, sizeof(st.version)))
 		return;
 	smp_wmb();	/* the guest sees the version change first, and last */
 	st.steal += steal_delta(&v->steal);
-	if (mem_write(v->vm, FIELD(v, steal), &st.steal, sizeof(st.steal)))
+	if (mem_write(v->vm, SPACE_NORMAL, FIELD(v, steal), &st.steal, sizeof(st.steal)))
 		return;
 	smp_wmb();	/* the guest sees the version change first, and last */
 	st.version++;
-	if (mem_write(v->vm, FIELD(v, version), &st.version, sizeof(st.version)))
+	if (mem_write(v->vm, SPACE_NORMAL, FIELD(v, version), &st.version, sizeof(st.version)))
 		return;
 }
 
@@ -89,7 +89,7 @@ void steal_mark_preempted(struct vcpu *v)
 		return;
 	idx = srcu_read_lock(&v->vm->srcu);
 	pagefault_disable();
-	v->steal.marked = !mem_write(v->vm, FIELD(v, preempted), &preempted, sizeof(preempted));
+	v->steal.marked = !mem_write(v->vm, SPACE_NORMAL, FIELD(v, preempted), &preempted, sizeof(preempted));
 	pagefault_enable();
 	srcu_read_unlock(&v->vm->srcu, idx);
 }

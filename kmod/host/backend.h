@@ -80,6 +80,8 @@ struct backend {
 	 */
 	void (*own_debug)(struct vcpu *v, bool own);
 	void (*flush_tlb)(struct vcpu *v);	/* all of this vCPU's guest-physical and linear entries */
+	/* vcpu_space() is another: its page tables from now on, and nothing from the TLB */
+	void (*change_space)(struct vcpu *v);
 
 	/* run: interrupts off; enter returns after the exit, dirty groups were flushed before */
 	void (*enter)(struct vcpu *v);
@@ -96,7 +98,7 @@ struct backend {
 	bool (*explain_refusal)(struct vcpu *v, struct entry_fault *f);
 
 	/* event: loaded */
-	bool (*nmi_blocked)(struct vcpu *v);
+	bool (*nmi_masked)(struct vcpu *v);	/* from an NMI's delivery to the next IRET */
 	void (*set_nmi_masked)(struct vcpu *v, bool masked);
 	void (*inject)(struct vcpu *v, const struct event *ev);
 	/*

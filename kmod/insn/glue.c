@@ -120,7 +120,7 @@ static bool is_device(const struct insn_glue *g, u64 gpa)
 
 static enum insn_rc phys_read(struct vcpu *v, u64 lin, u64 gpa, void *val, unsigned int len)
 {
-	int r = is_device(&v->insn, gpa) ? -ENXIO : mem_read(v->vm, gpa, val, len);
+	int r = is_device(&v->insn, gpa) ? -ENXIO : mem_read(v->vm, vcpu_space(v), gpa, val, len);
 
 	if (!r)
 		return INSN_DONE;
@@ -206,7 +206,7 @@ static enum insn_rc bus_write(void *arg, u64 lin, const void *val, unsigned int 
 	rc = translate_all(v, lin, size, ACCESS_WRITE, regs_cpl(&v->regs), piece, &n, f);
 	/* A batch of INS, all RAM by bus_probe(), is too long for the log; nothing comes after it. */
 	if (rc == INSN_DONE && size > LOGGED_MAX)
-		return mem_write(v->vm, piece[0].gpa, val, size) ? INSN_ERROR : INSN_DONE;
+		return mem_write(v->vm, vcpu_space(v), piece[0].gpa, val, size) ? INSN_ERROR : INSN_DONE;
 	for (i = 0; rc == INSN_DONE && i < n; i++) {
 		rc = log_write(v, piece[i].gpa, val, piece[i].len);
 		val += piece[i].len;
@@ -229,7 +229,7 @@ static enum insn_rc bus_probe(void *arg, u64 lin, unsigned int size, unsigned in
 	rc = translate_all(v, lin, size, access, regs_cpl(&v->regs), piece, &n, f);
 	if (rc != INSN_DONE)
 		return rc;
-	slot = slots_find(v->vm, piece[0].gpa >> PAGE_SHIFT);
+	slot = slots_find(v->vm, vcpu_space(v), piece[0].gpa >> PAGE_SHIFT);
 	if (!slot || (write && (slot->flags & KVM_MEM_READONLY)))
 		*count = 1;
 	return INSN_DONE;
@@ -255,7 +255,7 @@ static enum insn_rc bus_cmpxchg(void *arg, u64 lin, const void *old, const void 
 	if (rc != INSN_DONE)
 		return rc;
 	memcpy(expect, old, size);
-	r = mem_cmpxchg(v->vm, gpa, expect, new, size);
+	r = mem_cmpxchg(v->vm, vcpu_space(v), gpa, expect, new, size);
 	if (r == -ENXIO)
 		return log_write(v, gpa, new, size);
 	*swapped = !r;
@@ -472,7 +472,7 @@ bool glue_fix_hypercall(struct vcpu *v)
 		return false;
 	for (i = 0; i < sizeof(code); i++)
 		if (linear_translate(v, lin + i, ACCESS_WRITE, cpl, &gpa, &f) != INSN_DONE ||
-		    mem_write(v->vm, gpa, &backend->hypercall[i], 1))
+		    mem_write(v->vm, vcpu_space(v), gpa, &backend->hypercall[i], 1))
 			return false;
 	return true;
 }
@@ -480,6 +480,18 @@ bool glue_fix_hypercall(struct vcpu *v)
 static bool is_0f(const struct x86_insn *insn, u8 opcode)
 {
 	return insn->map == INSN_MAP_0F && insn->enc == INSN_ENC_LEGACY && insn->opcode == opcode;
+}
+
+bool glue_is_rsm(struct vcpu *v)
+{
+	const struct regs *r = regs_get(v, G_IP | G_CR | G_CODE);
+	struct x86_insn *insn = &v->insn.insn;
+	u8 code[INSN_MAX_LEN];
+	unsigned int got;
+	struct fault f;
+
+	return linear_fetch(v, r->rip, code, sizeof(code), &got, &f) == INSN_DONE &&
+	       insn_decode(insn, code, got, insn_mode_of(r)) == INSN_OK && is_0f(insn, 0xaa);
 }
 
 /* LMSW: the operand's low word, from a register or memory. RETIRE: it is there. */
@@ -584,7 +596,7 @@ static enum verdict commit_writes(struct vcpu *v, unsigned int i)
 
 		if (!a->write)
 			continue;
-		r = is_device(g, a->gpa) ? -ENXIO : mem_write(v->vm, a->gpa, a->data, a->len);
+		r = is_device(g, a->gpa) ? -ENXIO : mem_write(v->vm, vcpu_space(v), a->gpa, a->data, a->len);
 		if (!r || (r == -ENXIO && device_write(v, a->gpa, a->data, a->len)))
 			continue;
 		if (r != -ENXIO)

@@ -72,6 +72,8 @@ enum verdict glue_emulate(struct vcpu *v, u64 gpa, enum failure_why why);
 enum verdict glue_mmio(struct vcpu *v, u64 gpa, u32 access);
 /* Is the other vendor's hypercall at RIP? It has become ours, and can run again. */
 bool glue_fix_hypercall(struct vcpu *v);
+/* Is an RSM at RIP? */
+bool glue_is_rsm(struct vcpu *v);
 /* A task switch, whole. */
 enum verdict glue_task_switch(struct vcpu *v, struct vm_exit *e);
 /* KVM_RUN again after glue_emulate() went to user space. */

@@ -49,14 +49,14 @@ static int walk_read(void *arg, u64 gpa, void *entry, unsigned int size)
 {
 	struct vcpu *v = arg;
 
-	return mem_read(v->vm, gpa, entry, size);
+	return mem_read(v->vm, vcpu_space(v), gpa, entry, size);
 }
 
 static int walk_update(void *arg, u64 gpa, u64 old, u64 new, unsigned int size)
 {
 	struct vcpu *v = arg;
 
-	return mem_cmpxchg(v->vm, gpa, &old, &new, size);
+	return mem_cmpxchg(v->vm, vcpu_space(v), gpa, &old, &new, size);
 }
 
 static const struct walk_ops walk_ops = { .read = walk_read, .update = walk_update };
@@ -139,5 +139,5 @@ enum insn_rc linear_fetch(struct vcpu *v, u64 rip, u8 *bytes, unsigned int n, un
 	rc = linear_translate(v, lin, ACCESS_FETCH, regs_cpl(r), &gpa, f);
 	if (rc != INSN_DONE)
 		return rc;
-	return mem_read(v->vm, gpa, bytes, *got) ? INSN_UNHANDLED : INSN_DONE;
+	return mem_read(v->vm, vcpu_space(v), gpa, bytes, *got) ? INSN_UNHANDLED : INSN_DONE;
 }

@@ -27,7 +27,7 @@
  *  - far transfers, segment loads and descriptor tables from a device, x87 and vector
  *    arithmetic on one, PUSHF, POPF, PUSHA, POPA, ENTER with a stack in one: nobody
  *    was seen to do that. Masked vector moves fall under the same rule;
- *  - RSM: there is no SMM yet.
+ *  - RSM: it exits, or is undefined as far as the CPU knows; core/smm.c does the work.
  */
 #include "optable.h"
 #include "exec.h"

@@ -30,6 +30,9 @@ static int deliver(struct vcpu *v, const struct apic_msg *msg)
 			return 0;
 		lapic_post(v, msg->vector, msg->level_trig);
 		return 1;
+	case APIC_MSG_SMI:
+		smm_signal(v);
+		return 1;
 	case APIC_MSG_NMI:
 		atomic_inc(&v->mailbox.nmis);
 		request_kick(v);
@@ -46,7 +49,7 @@ static int deliver(struct vcpu *v, const struct apic_msg *msg)
 		request_kick(v);
 		return 1;
 	}
-	return 0;	/* no SMM; ExtINT comes over the PIC's own line */
+	return 0;	/* ExtINT comes over the PIC's own line */
 }
 
 static int send_lowest(struct vm *vm, const struct apic_msg *msg, struct vcpu *sender)

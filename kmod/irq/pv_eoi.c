@@ -26,7 +26,7 @@ int pv_eoi_write_msr(struct vcpu *v, u64 val)
 	if (val & 2)
 		return -EINVAL;
 	if ((val & KVM_MSR_ENABLED) &&
-	    (!v->lapic || mem_read(v->vm, val & ~(u64)KVM_MSR_ENABLED, &probe, sizeof(probe))))
+	    (!v->lapic || mem_read(v->vm, SPACE_NORMAL, val & ~(u64)KVM_MSR_ENABLED, &probe, sizeof(probe))))
 		return -EINVAL;
 	v->pv_eoi.msr = val;
 	return 0;
@@ -40,7 +40,7 @@ void pv_eoi_offer(struct vcpu *v)
 	/* A CPU that runs the APIC takes an EOI without an exit. */
 	if (v->lapic->in_cpu || m->isr_top < 0 || m->irr_top >= 0 || irqchip_wants_eoi(v->vm->irqchip, m->isr_top))
 		return;
-	v->pv_eoi.offered = !mem_write(v->vm, cell(v), &set, sizeof(set));
+	v->pv_eoi.offered = !mem_write(v->vm, SPACE_NORMAL, cell(v), &set, sizeof(set));
 }
 
 void pv_eoi_take(struct vcpu *v)
@@ -48,13 +48,13 @@ void pv_eoi_take(struct vcpu *v)
 	u8 byte;
 
 	v->pv_eoi.offered = false;
-	if (mem_read(v->vm, cell(v), &byte, sizeof(byte)))
+	if (mem_read(v->vm, SPACE_NORMAL, cell(v), &byte, sizeof(byte)))
 		return;
 	if (!(byte & KVM_PV_EOI_ENABLED)) {
 		lapic_eoi(v);
 		return;
 	}
 	byte &= ~KVM_PV_EOI_ENABLED;
-	if (mem_write(v->vm, cell(v), &byte, sizeof(byte)))
+	if (mem_write(v->vm, SPACE_NORMAL, cell(v), &byte, sizeof(byte)))
 		return;
 }

@@ -25,7 +25,7 @@ int vapic_set_addr(struct vcpu *v, u64 gpa)
 {
 	struct vapic_cell cell;
 
-	if (!v->lapic || (gpa && mem_read(v->vm, gpa, &cell, sizeof(cell))))
+	if (!v->lapic || (gpa && mem_read(v->vm, SPACE_NORMAL, gpa, &cell, sizeof(cell))))
 		return -EINVAL;
 	v->vapic_gpa = gpa;
 	return 0;
@@ -35,7 +35,7 @@ void vapic_take(struct vcpu *v)
 {
 	u8 tpr;
 
-	if (!mem_read(v->vm, v->vapic_gpa, &tpr, sizeof(tpr)))
+	if (!mem_read(v->vm, SPACE_NORMAL, v->vapic_gpa, &tpr, sizeof(tpr)))
 		lapic_set_tpr(v, tpr);
 }
 
@@ -49,7 +49,7 @@ void vapic_show(struct vcpu *v)
 	};
 
 	/* A cell that has gone tells the guest nothing; it was told where it is. */
-	if (mem_write(v->vm, v->vapic_gpa, &cell, sizeof(cell)))
+	if (mem_write(v->vm, SPACE_NORMAL, v->vapic_gpa, &cell, sizeof(cell)))
 		return;
 }
 

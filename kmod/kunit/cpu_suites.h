@@ -14,5 +14,6 @@ extern struct kunit_suite vitro_msr_suite;
 extern struct kunit_suite vitro_cr_suite;
 extern struct kunit_suite vitro_mtrr_suite;
 extern struct kunit_suite vitro_clock_suite;
+extern struct kunit_suite vitro_smm_suite;
 
 #endif

@@ -121,6 +121,25 @@ static void merging(struct kunit *test)
 	}
 }
 
+/* Behind what is on its way in, before an NMI, and not in SMM. */
+static void smi_order(struct kunit *test)
+{
+	struct events ev = {
+		.again = { .type = EVENT_IRQ, .vector = 0x31 },
+		.nmi_pending = 1, .smi_pending = true,
+	};
+	struct event_view view = { .ev = &ev, .irq_pending = true };
+
+	KUNIT_EXPECT_EQ(test, event_next(&view).inject.type, EVENT_IRQ);
+	ev.again.type = EVENT_NONE;
+	KUNIT_EXPECT_EQ(test, event_next(&view).inject.type, EVENT_SMI);
+	view.smi_blocked = true;
+	KUNIT_EXPECT_EQ(test, event_next(&view).inject.type, EVENT_NMI);
+	view.smi_blocked = false;
+	view.held = true;
+	KUNIT_EXPECT_EQ(test, event_next(&view).inject.type, EVENT_NONE);
+}
+
 /* Exceptions are the instruction's own; the rest neither comes nor has a window opened. */
 static void held_back(struct kunit *test)
 {
@@ -146,6 +165,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(second_nmi_waits),
 	KUNIT_CASE(merging),
 	KUNIT_CASE(held_back),
+	KUNIT_CASE(smi_order),
 	{}
 };
 

@@ -12,7 +12,7 @@
 
 kunit_test_suites(&vitro_event_suite,
 		  &vitro_cpuid_suite, &vitro_msr_suite, &vitro_cr_suite, &vitro_mtrr_suite,
-		  &vitro_clock_suite,
+		  &vitro_clock_suite, &vitro_smm_suite,
 		  &vitro_walk_suite, &vitro_tdp_format_suite,
 		  &vitro_insn_suite, &vitro_insn_exec_suite,
 		  &vitro_vlapic_suite, &vitro_vioapic_suite, &vitro_vpic_suite, &vitro_vpit_suite,

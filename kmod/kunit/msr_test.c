@@ -282,6 +282,8 @@ static const struct {
 	/* What one side may and the other may not. */
 	{ MSR_SMI_COUNT, GUEST, BOTH, false, 1 },
 	{ MSR_SMI_COUNT, HOST, BOTH, true, 1, 1 },
+	{ MSR_IA32_SMBASE, GUEST, BOTH, false, 0x30000 },
+	{ MSR_IA32_SMBASE, HOST, BOTH, true, 0x1000000, 0x1000000 },
 	{ MSR_IA32_ARCH_CAPABILITIES, GUEST, BOTH, false, 0x69 },
 	{ MSR_IA32_ARCH_CAPABILITIES, HOST, BOTH, true, 1, 1 },
 	{ MSR_IA32_UCODE_REV, GUEST, BOTH, true, 7, 0x1000065ULL << 32 },

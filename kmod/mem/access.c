@@ -15,9 +15,10 @@
 #include "slots.h"
 
 /* The user address of @gpa, and its slot; NULL: none that allows the access. */
-static void __user *find(struct vm *vm, u64 gpa, bool write, struct memslot **slot)
+static void __user *find(struct vm *vm, enum space sp, u64 gpa, bool write,
+			 struct memslot **slot)
 {
-	*slot = slots_find(vm, gpa >> PAGE_SHIFT);
+	*slot = slots_find(vm, sp, gpa >> PAGE_SHIFT);
 	if (!*slot || (write && ((*slot)->flags & KVM_MEM_READONLY)))
 		return NULL;
 	return (void __user *)(slot_hva(*slot, gpa >> PAGE_SHIFT) + offset_in_page(gpa));
@@ -28,7 +29,7 @@ static unsigned int in_page(u64 gpa, unsigned int len)
 	return min_t(unsigned int, len, PAGE_SIZE - offset_in_page(gpa));
 }
 
-int mem_read(struct vm *vm, u64 gpa, void *buf, unsigned int len)
+int mem_read(struct vm *vm, enum space sp, u64 gpa, void *buf, unsigned int len)
 {
 	struct memslot *slot;
 	void __user *from;
@@ -36,7 +37,7 @@ int mem_read(struct vm *vm, u64 gpa, void *buf, unsigned int len)
 
 	for (; len; len -= n, buf += n, gpa += n) {
 		n = in_page(gpa, len);
-		from = find(vm, gpa, false, &slot);
+		from = find(vm, sp, gpa, false, &slot);
 		if (!from)
 			return -ENXIO;
 		if (copy_from_user(buf, from, n))
@@ -45,7 +46,7 @@ int mem_read(struct vm *vm, u64 gpa, void *buf, unsigned int len)
 	return 0;
 }
 
-int mem_write(struct vm *vm, u64 gpa, const void *buf, unsigned int len)
+int mem_write(struct vm *vm, enum space sp, u64 gpa, const void *buf, unsigned int len)
 {
 	unsigned int n, left;
 	struct memslot *slot;
@@ -53,7 +54,7 @@ int mem_write(struct vm *vm, u64 gpa, const void *buf, unsigned int len)
 
 	for (; len; len -= n, buf += n, gpa += n) {
 		n = in_page(gpa, len);
-		to = find(vm, gpa, true, &slot);
+		to = find(vm, sp, gpa, true, &slot);
 		if (!to)
 			return -ENXIO;
 		left = copy_to_user(to, buf, n);
@@ -84,10 +85,11 @@ static int cmpxchg_user(void __user *ptr, void *old, const void *new, unsigned i
 	}
 }
 
-int mem_cmpxchg(struct vm *vm, u64 gpa, void *old, const void *new, unsigned int size)
+int mem_cmpxchg(struct vm *vm, enum space sp, u64 gpa, void *old, const void *new,
+		unsigned int size)
 {
 	struct memslot *slot;
-	void __user *ptr = find(vm, gpa, true, &slot);
+	void __user *ptr = find(vm, sp, gpa, true, &slot);
 	int ret;
 
 	if (!ptr)

@@ -117,7 +117,7 @@ static bool may_tell(struct vcpu *v)
 
 	if (v->events.exception_pending || v->events.again.type != EVENT_NONE)
 		return false;
-	if (!(r->rflags & X86_EFLAGS_IF) || r->shadow)
+	if (!(r->rflags & X86_EFLAGS_IF) || r->shadow || vcpu_in_smm(v))
 		return false;
 	return regs_cpl(r) || v->async.msr & KVM_ASYNC_PF_SEND_ALWAYS;
 }
@@ -142,8 +142,8 @@ static bool set_flag(struct vcpu *v)
 	static const u32 missing = KVM_PV_REASON_PAGE_NOT_PRESENT;
 	u32 flags;
 
-	return !mem_read(v->vm, FIELD(v, flags), &flags, sizeof(flags)) && !flags &&
-	       !mem_write(v->vm, FIELD(v, flags), &missing, sizeof(missing));
+	return !mem_read(v->vm, SPACE_NORMAL, FIELD(v, flags), &flags, sizeof(flags)) && !flags &&
+	       !mem_write(v->vm, SPACE_NORMAL, FIELD(v, flags), &missing, sizeof(missing));
 }
 
 /* A token is never 0: the cell is free then. */
@@ -210,7 +210,7 @@ static bool cell_free(struct vcpu *v)
 	u32 token;
 
 	return v->async.vector >= NO_VECTOR && !v->async.told &&
-	       !mem_read(v->vm, FIELD(v, token), &token, sizeof(token)) && !token;
+	       !mem_read(v->vm, SPACE_NORMAL, FIELD(v, token), &token, sizeof(token)) && !token;
 }
 
 void async_fault_serve(struct vcpu *v)
@@ -223,7 +223,7 @@ void async_fault_serve(struct vcpu *v)
 	p = take_done(a);
 	if (!p)
 		return;
-	if (!mem_write(v->vm, FIELD(v, token), &p->token, sizeof(p->token))) {
+	if (!mem_write(v->vm, SPACE_NORMAL, FIELD(v, token), &p->token, sizeof(p->token))) {
 		a->told = true;
 		lapic_post(v, a->vector, false);
 	}
@@ -274,7 +274,7 @@ int async_fault_write_en(struct vcpu *v, u64 val)
 	if ((val & KVM_ASYNC_PF_DELIVERY_AS_INT) && !model_has(&v->model, HAS_KVM_ASYNC_INT))
 		return -EINVAL;
 	if (val & KVM_ASYNC_PF_ENABLED &&
-	    mem_read(v->vm, val & GENMASK_ULL(63, 6), &probe, sizeof(probe.flags)))
+	    mem_read(v->vm, SPACE_NORMAL, val & GENMASK_ULL(63, 6), &probe, sizeof(probe.flags)))
 		return -EINVAL;
 	forget(a);
 	a->msr = val;

@@ -87,7 +87,7 @@ int slot_start_log(struct vm *vm, struct memslot *slot)
 		return -ENOMEM;
 	count_log(vm, 1);
 	set_log(vm, slot, true, bitmap);
-	tdp_write_protect(vm, slot->base_gfn, slot->base_gfn + slot->npages);
+	tdp_write_protect(vm, slot->space, slot->base_gfn, slot->base_gfn + slot->npages);
 	synchronize_srcu_expedited(&vm->srcu);
 	return 0;
 }
@@ -98,7 +98,7 @@ void slot_stop_log(struct vm *vm, struct memslot *slot)
 	unsigned long *bitmap = slot->dirty_bitmap;
 
 	set_log(vm, slot, false, NULL);
-	tdp_zap(vm, slot->base_gfn, slot->base_gfn + slot->npages);
+	tdp_zap(vm, slot->space, slot->base_gfn, slot->base_gfn + slot->npages);
 	synchronize_srcu_expedited(&vm->srcu);
 	kvfree(bitmap);
 	count_log(vm, -1);
@@ -160,7 +160,8 @@ static int clear(struct vm *vm, struct memslot *slot, unsigned long __user *from
 			continue;
 		/* A bit that is not set has its page protected, and has none past the end. */
 		buf[i] &= atomic_long_fetch_andnot(buf[i], (atomic_long_t *)word);
-		tdp_write_protect_mask(vm, slot->base_gfn + (first + i) * BITS_PER_LONG, buf[i]);
+		tdp_write_protect_mask(vm, slot->space,
+				       slot->base_gfn + (first + i) * BITS_PER_LONG, buf[i]);
 		cond_resched_rwlock_write(&vm->tdp.lock);
 	}
 	write_unlock(&vm->tdp.lock);
@@ -227,7 +228,7 @@ int slots_clear_dirty_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
 
 	if (vm->dirty_ring_entries)
 		return -ENXIO;
-	if (log->slot >= SLOTS_MAX || log->first_page % BITS_PER_LONG)
+	if (!slot_id_valid(log->slot) || log->first_page % BITS_PER_LONG)
 		return -EINVAL;
 	buf = kmalloc_array(CHUNK_WORDS, sizeof(*buf), GFP_KERNEL);
 	if (!buf)
@@ -247,7 +248,7 @@ int slots_get_dirty_log(struct vm *vm, const struct kvm_dirty_log *log)
 
 	if (vm->dirty_ring_entries)
 		return -ENXIO;
-	if (log->slot >= SLOTS_MAX)
+	if (!slot_id_valid(log->slot))
 		return -EINVAL;
 	buf = kmalloc_array(CHUNK_WORDS, sizeof(*buf), GFP_KERNEL);
 	if (!buf)

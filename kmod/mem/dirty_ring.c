@@ -95,13 +95,13 @@ struct batch {
 
 static void batch_protect(struct vm *vm, const struct batch *b)
 {
-	struct memslot *slot = b->slot < SLOTS_MAX ? xa_load(&vm->slots.by_id, b->slot) : NULL;
+	struct memslot *slot = xa_load(&vm->slots.by_id, b->slot);
 
 	if (!b->mask || !slot || b->first >= slot->npages ||
 	    __fls(b->mask) >= slot->npages - b->first)
 		return;
 	write_lock(&vm->tdp.lock);
-	tdp_write_protect_mask(vm, slot->base_gfn + b->first, b->mask);
+	tdp_write_protect_mask(vm, slot->space, slot->base_gfn + b->first, b->mask);
 	write_unlock(&vm->tdp.lock);
 }
 

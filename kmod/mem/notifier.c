@@ -49,14 +49,16 @@ static int invalidate_range_start(struct mmu_notifier *mn, const struct mmu_noti
 {
 	struct vm *vm = to_vm(mn);
 	struct interval_tree_node *node;
+	const struct memslot *slot;
 	LIST_HEAD(tables);
 	u64 first, past;
 
 	write_lock(&vm->tdp.lock);
 	begin(&vm->tdp, range->start, range->end);
 	for_each_slot_at(node, &vm->slots, range->start, range->end) {
-		slot_frames(slot_of_node(node), range->start, range->end, &first, &past);
-		tdp_zap_locked(&vm->tdp, first, past, &tables);
+		slot = slot_of_node(node);
+		slot_frames(slot, range->start, range->end, &first, &past);
+		tdp_zap_locked(&vm->tdp, slot->space, first, past, &tables);
 	}
 	write_unlock(&vm->tdp.lock);
 
@@ -78,13 +80,15 @@ static void invalidate_range_end(struct mmu_notifier *mn, const struct mmu_notif
 static bool age(struct vm *vm, unsigned long start, unsigned long end, bool clear)
 {
 	struct interval_tree_node *node;
+	const struct memslot *slot;
 	bool young = false;
 	u64 first, past;
 
 	read_lock(&vm->tdp.lock);
 	for_each_slot_at(node, &vm->slots, start, end) {
-		slot_frames(slot_of_node(node), start, end, &first, &past);
-		young |= tdp_age_locked(&vm->tdp, first, past, clear);
+		slot = slot_of_node(node);
+		slot_frames(slot, start, end, &first, &past);
+		young |= tdp_age_locked(&vm->tdp, slot->space, first, past, clear);
 	}
 	read_unlock(&vm->tdp.lock);
 	return young;
@@ -116,7 +120,7 @@ static int test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned lo
 /* The process is gone, or its VM: no vCPU runs and none will. */
 static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
-	tdp_zap(to_vm(mn), 0, U64_MAX);
+	tdp_zap_all(to_vm(mn));
 }
 
 static const struct mmu_notifier_ops ops = {

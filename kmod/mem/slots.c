@@ -20,7 +20,10 @@
 
 void slots_init(struct slots *slots)
 {
-	mt_init_flags(&slots->by_gfn, MT_FLAGS_USE_RCU);
+	unsigned int i;
+
+	for (i = 0; i < NR_SPACES; i++)
+		mt_init_flags(&slots->by_gfn[i], MT_FLAGS_USE_RCU);
 	xa_init_flags(&slots->by_id, XA_FLAGS_ACCOUNT);
 	slots->by_hva = RB_ROOT_CACHED;
 	slots->generation = 1;
@@ -36,18 +39,21 @@ void slots_destroy(struct vm *vm)
 {
 	struct memslot *slot;
 	unsigned long id;
+	unsigned int i;
 
 	/* No reader is left to wait for; and 6.1 frees a tall tree wrongly under RCU. */
-	mt_clear_in_rcu(&vm->slots.by_gfn);
-	mtree_destroy(&vm->slots.by_gfn);
+	for (i = 0; i < NR_SPACES; i++) {
+		mt_clear_in_rcu(&vm->slots.by_gfn[i]);
+		mtree_destroy(&vm->slots.by_gfn[i]);
+	}
 	xa_for_each(&vm->slots.by_id, id, slot)
 		slot_free(slot);
 	xa_destroy(&vm->slots.by_id);
 }
 
-struct memslot *slots_find(struct vm *vm, u64 gfn)
+struct memslot *slots_find(struct vm *vm, enum space sp, u64 gfn)
 {
-	return mtree_load(&vm->slots.by_gfn, gfn);
+	return mtree_load(&vm->slots.by_gfn[sp], gfn);
 }
 
 u64 slots_pages(struct vm *vm)
@@ -79,8 +85,7 @@ static int check_region(struct vm *vm, const struct kvm_userspace_memory_region 
 		return -EINVAL;
 	if (!PAGE_ALIGNED(r->memory_size | r->guest_phys_addr | r->userspace_addr))
 		return -EINVAL;
-	/* The upper half is an address space: SMM's would be 1. */
-	if (r->slot >= SLOTS_MAX)
+	if (!slot_id_valid(r->slot))
 		return -EINVAL;
 	if (r->guest_phys_addr + r->memory_size < r->guest_phys_addr)
 		return -EINVAL;
@@ -103,7 +108,7 @@ static bool may_become(const struct memslot *slot, const struct kvm_userspace_me
 	       slot->flags == (r->flags & KVM_MEM_READONLY);
 }
 
-/* Does a slot other than @self have a frame in the region? */
+/* Does a slot of its space other than @self have a frame in the region? */
 static bool overlaps(struct slots *slots, const struct kvm_userspace_memory_region *r,
 		     const struct memslot *self)
 {
@@ -111,7 +116,7 @@ static bool overlaps(struct slots *slots, const struct kvm_userspace_memory_regi
 	unsigned long last = gfn + (r->memory_size >> PAGE_SHIFT) - 1;
 	const struct memslot *slot;
 
-	mt_for_each(&slots->by_gfn, slot, gfn, last)
+	mt_for_each(&slots->by_gfn[r->slot >> 16], slot, gfn, last)
 		if (slot != self)
 			return true;
 	return false;
@@ -130,6 +135,7 @@ static struct memslot *slot_alloc(struct vm *vm, const struct kvm_userspace_memo
 	slot->hva = r->userspace_addr;
 	slot->flags = r->flags & KVM_MEM_READONLY;
 	slot->id = r->slot;
+	slot->space = r->slot >> 16;
 	slot->hva_node.start = slot->hva;
 	slot->hva_node.last = slot_hva_end(slot) - 1;
 	if (r->flags & KVM_MEM_LOG_DIRTY_PAGES && slot_init_log(vm, slot)) {
@@ -158,11 +164,13 @@ static void hva_remove(struct vm *vm, struct memslot *slot)
  */
 static void gfn_store(struct slots *slots, const struct memslot *slot, void *entry)
 {
-	MA_STATE(mas, &slots->by_gfn, slot->base_gfn, slot_last(slot));
+	struct maple_tree *by_gfn = &slots->by_gfn[slot->space];
 
-	mtree_lock(&slots->by_gfn);
+	MA_STATE(mas, by_gfn, slot->base_gfn, slot_last(slot));
+
+	mtree_lock(by_gfn);
 	mas_store_gfp(&mas, entry, GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
-	mtree_unlock(&slots->by_gfn);
+	mtree_unlock(by_gfn);
 	/* The tree has changed when the generation has: what vCPUs remember is void. */
 	smp_store_release(&slots->generation, slots->generation + 1);
 }
@@ -171,7 +179,7 @@ static void gfn_store(struct slots *slots, const struct memslot *slot, void *ent
 static void slot_withdraw(struct vm *vm, struct memslot *slot)
 {
 	gfn_store(&vm->slots, slot, NULL);
-	tdp_zap(vm, slot->base_gfn, slot->base_gfn + slot->npages);
+	tdp_zap(vm, slot->space, slot->base_gfn, slot->base_gfn + slot->npages);
 	hva_remove(vm, slot);
 }
 

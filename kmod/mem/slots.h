@@ -18,7 +18,13 @@
 struct vm;
 struct vcpu;
 
-#define SLOTS_MAX	32764
+#define SLOTS_MAX	32764	/* in each space */
+
+/*
+ * Address spaces: what a vCPU sees as memory, and what it sees in system management mode.
+ * A slot's number has the space in its upper half.
+ */
+enum space { SPACE_NORMAL, SPACE_SMM, NR_SPACES };
 #define SLOT_MAX_PAGES	((1UL << 31) - 1)
 
 struct memslot {
@@ -27,20 +33,22 @@ struct memslot {
 	u64 npages;
 	unsigned long hva;
 	u32 flags;			/* KVM_MEM_READONLY or 0 */
-	u16 id;
+	u32 id;				/* as user space says it, the space included */
+	u8 space;			/* enum space */
 	bool logged;			/* writes are told to user space; tdp.lock, srcu */
 	unsigned long *dirty_bitmap;	/* one bit a page, unless vCPUs have rings; as logged */
 };
 
 struct slots {
-	struct maple_tree by_gfn;	/* gfn -> struct memslot, RCU mode */
+	struct maple_tree by_gfn[NR_SPACES];	/* gfn -> struct memslot, RCU mode */
 	struct xarray by_id;		/* vm->mutex */
 	struct rb_root_cached by_hva;	/* vm->tdp.lock */
-	unsigned long generation;	/* vm->mutex; one up when by_gfn has changed */
+	unsigned long generation;	/* vm->mutex; one up when a by_gfn has changed */
 };
 
 /*
- * The slot a vCPU used last, which is nearly always the one it wants next. It is good as
+ * The slot a vCPU used last, which is nearly always the one it wants next: one of the space
+ * it is in, so a vCPU that changes over forgets it. It is good as
  * long as the generation stands: a slot is freed only after the generation has moved and
  * all who may have seen the old one have left SRCU.
  */
@@ -49,6 +57,7 @@ struct slot_cache {
 	unsigned long generation;	/* 0: nothing is remembered */
 	u64 hole;			/* a frame that is in no slot: a device's, most likely */
 	unsigned long hole_generation;
+	u8 space;		/* enum space: of its vCPU, constant until slots_change_space() */
 };
 
 void slots_init(struct slots *slots);
@@ -61,8 +70,8 @@ int slots_set_region(struct vm *vm, const struct kvm_userspace_memory_region *re
 u64 slots_pages(struct vm *vm);
 
 /* vm->srcu held. NULL: no slot there. */
-struct memslot *slots_find(struct vm *vm, u64 gfn);
-/* The same through a vCPU's cache; in its own thread. */
+struct memslot *slots_find(struct vm *vm, enum space sp, u64 gfn);
+/* The same through a vCPU's cache, in the space it is in; in its own thread. */
 static inline struct memslot *slots_find_cached(struct vm *vm, struct slots *slots,
 						struct slot_cache *c, u64 gfn)
 {
@@ -72,7 +81,7 @@ static inline struct memslot *slots_find_cached(struct vm *vm, struct slots *slo
 
 	if (likely(c->generation == generation && gfn - slot->base_gfn < slot->npages))
 		return slot;
-	slot = slots_find(vm, gfn);
+	slot = slots_find(vm, c->space, gfn);
 	if (slot) {
 		c->slot = slot;
 		c->generation = generation;
@@ -88,6 +97,18 @@ static inline bool slots_is_hole(const struct slots *slots, const struct slot_ca
 {
 	/* As in slots_find_cached(). */
 	return c->hole == gfn && c->hole_generation == smp_load_acquire(&slots->generation);
+}
+
+/* The vCPU goes to another space: nothing is remembered any more. */
+static inline void slots_change_space(struct slot_cache *c, enum space sp)
+{
+	*c = (struct slot_cache){ .space = sp };
+}
+
+/* Is it the number of a slot that there may be? */
+static inline bool slot_id_valid(u32 id)
+{
+	return id >> 16 < NR_SPACES && (u16)id < SLOTS_MAX;
 }
 
 /* KVM_GET_DIRTY_LOG: takes vm->mutex; copies the bitmap out, clears it, re-protects. */

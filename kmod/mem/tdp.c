@@ -176,10 +176,22 @@ static void zap(struct tdp *tdp, u64 *table, int level, u64 start, u64 end,
 	}
 }
 
-void tdp_zap_locked(struct tdp *tdp, u64 start_gfn, u64 end_gfn, struct list_head *tables)
+/* A space without tables has nothing mapped; who adds them maps under the lock. */
+static u64 *root_of(const struct tdp *tdp, enum space sp)
 {
+	u64 root = READ_ONCE(tdp->root[sp]);
+
+	return root ? __va(root) : NULL;
+}
+
+void tdp_zap_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn,
+		    struct list_head *tables)
+{
+	u64 *root = root_of(tdp, sp);
+
 	lockdep_assert_held_write(&tdp->lock);
-	zap(tdp, __va(tdp->root), tdp->levels, start_gfn, min(end_gfn, tdp_max_gfn(tdp)), tables);
+	if (root)
+		zap(tdp, root, tdp->levels, start_gfn, min(end_gfn, tdp_max_gfn(tdp)), tables);
 }
 
 static void note_flush(struct tdp *tdp, long covered)
@@ -231,26 +243,37 @@ static unsigned long shrink(struct tdp *tdp, u64 *table, int level, unsigned lon
 unsigned long tdp_shrink(struct vm *vm, unsigned long *left)
 {
 	struct tdp *tdp = &vm->tdp;
-	unsigned long freed;
+	unsigned long freed = 0;
 	LIST_HEAD(tables);
+	enum space sp;
 
 	write_lock(&tdp->lock);
-	freed = shrink(tdp, __va(tdp->root), tdp->levels, left, &tables);
+	for (sp = 0; sp < NR_SPACES; sp++)
+		if (root_of(tdp, sp))
+			freed += shrink(tdp, root_of(tdp, sp), tdp->levels, left, &tables);
 	write_unlock(&tdp->lock);
 	tdp_finish(vm, &tables, true);
 	return freed;
 }
 
-void tdp_zap(struct vm *vm, u64 start_gfn, u64 end_gfn)
+void tdp_zap(struct vm *vm, enum space sp, u64 start_gfn, u64 end_gfn)
 {
 	struct tdp *tdp = &vm->tdp;
 	LIST_HEAD(tables);
 
 	write_lock(&tdp->lock);
 	tdp_bump_seq(tdp);
-	tdp_zap_locked(tdp, start_gfn, end_gfn, &tables);
+	tdp_zap_locked(tdp, sp, start_gfn, end_gfn, &tables);
 	write_unlock(&tdp->lock);
 	tdp_finish(vm, &tables, true);
+}
+
+void tdp_zap_all(struct vm *vm)
+{
+	enum space sp;
+
+	for (sp = 0; sp < NR_SPACES; sp++)
+		tdp_zap(vm, sp, 0, U64_MAX);
 }
 
 /* --- rights and ages of what is mapped --- */
@@ -279,9 +302,11 @@ static bool visit(struct tdp *tdp, u64 *table, int level, u64 start, u64 end, le
 	return any;
 }
 
-static bool visit_all(struct tdp *tdp, u64 start, u64 end, leaf_fn fn)
+static bool visit_all(struct tdp *tdp, enum space sp, u64 start, u64 end, leaf_fn fn)
 {
-	return visit(tdp, __va(tdp->root), tdp->levels, start, min(end, tdp_max_gfn(tdp)), fn);
+	u64 *root = root_of(tdp, sp);
+
+	return root && visit(tdp, root, tdp->levels, start, min(end, tdp_max_gfn(tdp)), fn);
 }
 
 /* A CPU that logs tells of a page when it marks it dirty. A large page would be told once. */
@@ -305,13 +330,13 @@ static bool leaf_age(struct tdp *tdp, u64 *entry, int level)
 	return take_bit(entry, tdp->format->accessed);
 }
 
-bool tdp_age_locked(struct tdp *tdp, u64 start_gfn, u64 end_gfn, bool clear)
+bool tdp_age_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn, bool clear)
 {
 	lockdep_assert_held(&tdp->lock);
-	return visit_all(tdp, start_gfn, end_gfn, clear ? leaf_age : leaf_young);
+	return visit_all(tdp, sp, start_gfn, end_gfn, clear ? leaf_age : leaf_young);
 }
 
-void tdp_write_protect(struct vm *vm, u64 start_gfn, u64 end_gfn)
+void tdp_write_protect(struct vm *vm, enum space sp, u64 start_gfn, u64 end_gfn)
 {
 	struct tdp *tdp = &vm->tdp;
 	LIST_HEAD(none);
@@ -320,21 +345,21 @@ void tdp_write_protect(struct vm *vm, u64 start_gfn, u64 end_gfn)
 	write_lock(&tdp->lock);
 	for (; start_gfn < end_gfn; start_gfn = next) {
 		next = min((start_gfn | (PROTECT_BATCH - 1)) + 1, end_gfn);
-		visit_all(tdp, start_gfn, next, leaf_protect);
+		visit_all(tdp, sp, start_gfn, next, leaf_protect);
 		cond_resched_rwlock_write(&tdp->lock);
 	}
 	write_unlock(&tdp->lock);
 	tdp_finish(vm, &none, true);
 }
 
-void tdp_write_protect_mask(struct vm *vm, u64 gfn, unsigned long mask)
+void tdp_write_protect_mask(struct vm *vm, enum space sp, u64 gfn, unsigned long mask)
 {
 	struct tdp *tdp = &vm->tdp;
 	unsigned long first, past;
 
 	lockdep_assert_held_write(&tdp->lock);
 	for_each_set_bitrange(first, past, &mask, BITS_PER_LONG)
-		visit_all(tdp, gfn + first, gfn + past, leaf_protect);
+		visit_all(tdp, sp, gfn + first, gfn + past, leaf_protect);
 }
 
 /* --- faults --- */
@@ -342,6 +367,7 @@ void tdp_write_protect_mask(struct vm *vm, u64 gfn, unsigned long mask)
 /* One fault: what is wanted, and what was found outside the lock. */
 struct want {
 	u64 gfn;
+	enum space space;
 	bool write, fetch;
 	bool split;		/* it is small only because the guest executes there */
 	struct memslot *slot;
@@ -429,7 +455,7 @@ static int want_level(struct tdp *tdp, const struct want *w)
  */
 static int level_without_code(struct tdp *tdp, const struct want *w, int level)
 {
-	u64 *table = __va(tdp->root);
+	u64 *table = root_of(tdp, w->space);
 	int l;
 
 	if (w->fetch)
@@ -480,7 +506,7 @@ static bool link_table(struct tdp *tdp, u64 *entry, u64 old, int level, struct w
 static enum install descend(struct tdp *tdp, struct want *w, int level, u64 **found)
 {
 	const struct tdp_format *f = tdp->format;
-	u64 *table = __va(tdp->root);
+	u64 *table = __va(tdp->root[w->space]);
 	int l;
 
 	for (l = tdp->levels; l > level; l--) {
@@ -604,6 +630,7 @@ enum tdp_result tdp_fault(struct vcpu *v, u64 gpa, u32 access)
 {
 	struct want w = {
 		.gfn = gpa >> PAGE_SHIFT,
+		.space = vcpu_space(v),
 		.write = access & ACCESS_WRITE,
 		.fetch = access & ACCESS_FETCH,
 	};
@@ -619,32 +646,49 @@ u64 tdp_max_gfn(const struct tdp *tdp)
 	return tdp_span(tdp->levels + 1);
 }
 
+int tdp_add_space(struct vm *vm, enum space sp)
+{
+	struct tdp *tdp = &vm->tdp;
+	u64 *root;
+
+	if (READ_ONCE(tdp->root[sp]))
+		return 0;
+	root = table_alloc();
+	if (!root)
+		return -ENOMEM;
+	set_page_private(virt_to_page(root), tdp->levels);
+	if (cmpxchg(&tdp->root[sp], 0, __pa(root))) {	/* another thread was first */
+		set_page_private(virt_to_page(root), 0);
+		free_page((unsigned long)root);
+		return 0;
+	}
+	atomic_long_inc(&tdp->pages[0]);
+	return 0;
+}
+
 int tdp_init(struct vm *vm, const struct tdp_format *format, const struct host_caps *caps)
 {
 	struct tdp *tdp = &vm->tdp;
-	u64 *root = table_alloc();
 
 	rwlock_init(&tdp->lock);
 	tdp->format = format;
 	tdp->max_leaf = caps->tdp_max_leaf;
 	tdp->cpu_log = caps->tdp_log;
 	tdp->levels = format->levels ?: pgtable_l5_enabled() ? 5 : 4;
-	if (!root)
-		return -ENOMEM;
-	set_page_private(virt_to_page(root), tdp->levels);
-	tdp->root = __pa(root);
-	atomic_long_set(&tdp->pages[0], 1);
-	return 0;
+	return tdp_add_space(vm, SPACE_NORMAL);
 }
 
 void tdp_free(struct vm *vm)
 {
 	struct tdp *tdp = &vm->tdp;
 	LIST_HEAD(tables);
+	unsigned int i;
 
-	if (!tdp->root)
-		return;
-	list_add(&virt_to_page(__va(tdp->root))->lru, &tables);
+	for (i = 0; i < NR_SPACES; i++) {
+		if (!tdp->root[i])
+			continue;
+		list_add(&virt_to_page(__va(tdp->root[i]))->lru, &tables);
+		tdp->root[i] = 0;
+	}
 	tables_free(tdp, &tables, true);
-	tdp->root = 0;
 }

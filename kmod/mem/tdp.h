@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * tdp.h - two-dimensional paging: guest-physical to host-physical, one engine over
- * a struct tdp_format (NPT or EPT).
+ * a struct tdp_format (NPT or EPT), a tree of tables for each address space.
  *
  * A fault finds the host page outside the lock, then maps it under tdp->lock, shared, if
  * no MMU-notifier invalidation came in between (tdp->seq). Pages are never pinned.
@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "slots.h"
 #include "tdp_format.h"
 
 struct vm;
@@ -31,7 +32,7 @@ struct tdp {
 	u8 levels;			/* constant */
 	u8 max_leaf;			/* largest leaf: 1 is 4K, 2 is 2M, 3 is 1G; constant */
 	bool cpu_log;			/* of a logged slot the CPU tells what it writes; constant */
-	u64 root;			/* hpa; constant */
+	u64 root[NR_SPACES];		/* hpa; 0: none yet (tdp_add_space()) */
 	unsigned long max_tables;	/* what user space allows; 0: any number; vm->mutex to set */
 	atomic_long_t pages[4];		/* leaves of level 1..3, [0] table pages: statistics */
 };
@@ -46,28 +47,31 @@ enum tdp_result {
 	TDP_SIGNAL,	/* a signal waits: KVM_RUN returns -EINTR */
 };
 
-/* 0 or -ENOMEM. */
+/* 0 or -ENOMEM. There is the normal space. */
 int tdp_init(struct vm *vm, const struct tdp_format *format, const struct host_caps *caps);
+/* Have page tables for another space, if there are none; any thread. 0 or -ENOMEM. */
+int tdp_add_space(struct vm *vm, enum space sp);
 /* After the last vCPU ran and the notifier is gone; also when tdp_init() failed. */
 void tdp_free(struct vm *vm);
 
-/* vm->srcu held, preemption on. @access: ACCESS_*. */
+/* In the space @v is in; vm->srcu held, preemption on. @access: ACCESS_*. */
 enum tdp_result __must_check tdp_fault(struct vcpu *v, u64 gpa, u32 access);
 
 /* The first frame that cannot be mapped. */
 u64 tdp_max_gfn(const struct tdp *tdp);
 
 /* Drop every mapping of [start, end) in frames and flush TLBs. Takes the lock; may sleep. */
-void tdp_zap(struct vm *vm, u64 start_gfn, u64 end_gfn);
+void tdp_zap(struct vm *vm, enum space sp, u64 start_gfn, u64 end_gfn);
+void tdp_zap_all(struct vm *vm);
 /*
  * For dirty logging: have the next write to each page of [start, end) be told, by a fault or
  * in the CPU's log; and flush TLBs.
  */
-void tdp_write_protect(struct vm *vm, u64 start_gfn, u64 end_gfn);
+void tdp_write_protect(struct vm *vm, enum space sp, u64 start_gfn, u64 end_gfn);
 /* The same for the frames of @mask (bit 0: @gfn); tdp->lock held for writing; the caller
  * flushes (tdp_finish()).
  */
-void tdp_write_protect_mask(struct vm *vm, u64 gfn, unsigned long mask);
+void tdp_write_protect_mask(struct vm *vm, enum space sp, u64 gfn, unsigned long mask);
 
 /* dirty.c. Its thread: @v has written to these @n frames, to the last first. */
 void tdp_log_written(struct vcpu *v, const u64 *gpa, unsigned int n);
@@ -92,9 +96,10 @@ extern bool tdp_nx_huge_pages;		/* large pages are not executable; a module para
 
 /* Pieces for mem/. tdp->lock held for writing: */
 void tdp_bump_seq(struct tdp *tdp);
-void tdp_zap_locked(struct tdp *tdp, u64 start_gfn, u64 end_gfn, struct list_head *tables);
+void tdp_zap_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn,
+		    struct list_head *tables);
 /* tdp->lock held, for reading at least: was any of it accessed? */
-bool tdp_age_locked(struct tdp *tdp, u64 start_gfn, u64 end_gfn, bool clear);
+bool tdp_age_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn, bool clear);
 /* Lock dropped: flush TLBs if anything was removed since the last flush, then free @tables. */
 void tdp_finish(struct vm *vm, struct list_head *tables, bool may_sleep);
 

@@ -95,7 +95,7 @@ void tdp_enforce_limit(struct vm *vm)
 	unsigned long limit = READ_ONCE(vm->tdp.max_tables);
 
 	if (limit && atomic_long_read(&vm->tdp.pages[0]) >= limit)
-		tdp_zap(vm, 0, U64_MAX);
+		tdp_zap_all(vm);
 }
 
 /* --- nx_huge_pages: auto, off, force, or a truth value --- */
@@ -105,7 +105,7 @@ static bool nx_is_set;		/* by a parameter at load, or later */
 
 static bool zap_vm(struct vm *vm, void *unused)
 {
-	tdp_zap(vm, 0, U64_MAX);
+	tdp_zap_all(vm);
 	return true;
 }
 

@@ -73,9 +73,9 @@ void svm_reclaim(struct vcpu *v, struct event *ev)
 		svm_set_nmi_masked(v, false);
 }
 
-bool svm_nmi_blocked(struct vcpu *v)
+bool svm_nmi_masked(struct vcpu *v)
 {
-	return v->svm->nmi_phase != NMI_OPEN || v->regs.shadow;
+	return v->svm->nmi_phase != NMI_OPEN;
 }
 
 void svm_set_nmi_masked(struct vcpu *v, bool masked)

@@ -7,6 +7,7 @@
  *
  * APM "Secure Virtual Machine": "Intercept Operation", "TLB Control".
  */
+#include <asm/mem_encrypt.h>
 #include <asm/tsc.h>
 
 #include "svm.h"
@@ -85,4 +86,12 @@ void svm_flush_tlb(struct vcpu *v)
 		v->svm->vmcb->control.tlb_ctl = TLB_CONTROL_FLUSH_ASID;
 	else
 		v->svm->asid_generation = 0;
+}
+
+/* The TLB knows ASIDs, not the tables that an entry came from. */
+void svm_change_space(struct vcpu *v)
+{
+	v->svm->vmcb->control.nested_cr3 = __sme_set(v->vm->tdp.root[vcpu_space(v)]);
+	v->svm->vmcb->control.clean = 0;
+	vcpu_request(v, REQ_TLB_FLUSH);
 }

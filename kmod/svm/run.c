@@ -46,7 +46,7 @@ int svm_vcpu_init(struct vcpu *v)
 	ctl->iopm_base_pa = svm_iopm_pa;
 	ctl->msrpm_base_pa = svm_msrpm_pa;
 	ctl->nested_ctl = SVM_NESTED_CTL_NP_ENABLE;
-	ctl->nested_cr3 = __sme_set(v->vm->tdp.root);
+	ctl->nested_cr3 = __sme_set(v->vm->tdp.root[SPACE_NORMAL]);
 	/* The guest's IF masks virtual interrupts only; the host's IF decides for physical ones. */
 	ctl->int_ctl = V_INTR_MASKING_MASK;
 	svm_policy_init(s);
@@ -171,13 +171,14 @@ const struct backend svm_backend = {
 	.set_tsc_offset = svm_set_tsc_offset,
 	.own_debug = svm_own_debug,
 	.flush_tlb = svm_flush_tlb,
+	.change_space = svm_change_space,
 
 	.enter = svm_enter,
 	.decode_exit = svm_decode_exit,
 	.private_exit = svm_private_exit,
 	.explain_refusal = svm_explain_refusal,
 
-	.nmi_blocked = svm_nmi_blocked,
+	.nmi_masked = svm_nmi_masked,
 	.set_nmi_masked = svm_set_nmi_masked,
 	.inject = svm_inject,
 	.reclaim = svm_reclaim,

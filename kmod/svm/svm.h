@@ -99,6 +99,7 @@ void svm_apply_policy(struct vcpu *v);
 void svm_set_tsc_offset(struct vcpu *v, u64 offset);
 void svm_own_debug(struct vcpu *v, bool own);
 void svm_flush_tlb(struct vcpu *v);
+void svm_change_space(struct vcpu *v);
 
 /* decode.c */
 void svm_decode_exit(struct vcpu *v, struct vm_exit *e);
@@ -106,7 +107,7 @@ enum verdict svm_private_exit(struct vcpu *v, struct vm_exit *e);
 bool svm_explain_refusal(struct vcpu *v, struct entry_fault *f);
 
 /* event.c */
-bool svm_nmi_blocked(struct vcpu *v);
+bool svm_nmi_masked(struct vcpu *v);
 void svm_set_nmi_masked(struct vcpu *v, bool masked);
 void svm_inject(struct vcpu *v, const struct event *ev);
 void svm_reclaim(struct vcpu *v, struct event *ev);

@@ -84,9 +84,9 @@ void vmx_reclaim(struct vcpu *v, struct event *ev)
 		s->nmi_masked = false;
 }
 
-bool vmx_nmi_blocked(struct vcpu *v)
+bool vmx_nmi_masked(struct vcpu *v)
 {
-	return v->vmx->nmi_masked || v->regs.shadow;
+	return v->vmx->nmi_masked;
 }
 
 void vmx_set_nmi_masked(struct vcpu *v, bool masked)

@@ -204,6 +204,17 @@ void vmx_start_timer(struct vcpu *v)
 	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, ticks ? min_t(u64, ticks + 1, U32_MAX) : 0);
 }
 
+/*
+ * A flush is for the present root alone: what this CPU remembers of the one that comes may be
+ * older than flushes it has missed.
+ */
+void vmx_change_space(struct vcpu *v)
+{
+	v->vmx->eptp = vmx_eptp(v);
+	vmcs_write(EPT_POINTER, v->vmx->eptp);
+	vcpu_request(v, REQ_TLB_FLUSH);
+}
+
 /* With EPT no entry is tagged by a VPID alone: those of the EPT root are all there are. */
 void vmx_flush_tlb(struct vcpu *v)
 {

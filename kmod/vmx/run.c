@@ -82,6 +82,13 @@ static void free_pages_of(struct vmx_vcpu *s)
 	free_page((unsigned long)s->pml);
 }
 
+/* The tables of the address space that the vCPU is in. */
+u64 vmx_eptp(const struct vcpu *v)
+{
+	return v->vm->tdp.root[vcpu_space(v)] | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB |
+	       (vmx_has(VMX_OPT_EPT_AD) ? VMX_EPTP_AD_ENABLE_BIT : 0);
+}
+
 static int alloc_pages_of(struct vmx_vcpu *s)
 {
 	s->vmcs = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -112,8 +119,7 @@ int vmx_vcpu_init(struct vcpu *v)
 	s->cpu = -1;
 	s->vpid = vmx_vpid_alloc();
 	s->pml_start = (v->vm->dirty_ring_entries ? RING_CPU_LOG : PML_ENTRIES) - 1;
-	s->eptp = v->vm->tdp.root | VMX_EPTP_PWL_4 | VMX_EPTP_MT_WB |
-		  (vmx_has(VMX_OPT_EPT_AD) ? VMX_EPTP_AD_ENABLE_BIT : 0);
+	s->eptp = vmx_eptp(v);
 	v->vmx = s;
 
 	cpu = get_cpu();
@@ -290,6 +296,7 @@ const struct backend vmx_backend = {
 	.set_apic_tops = vmx_set_apic_tops,
 	.own_debug = vmx_own_debug,
 	.flush_tlb = vmx_flush_tlb,
+	.change_space = vmx_change_space,
 
 	.enter = vmx_enter,
 	.exit_irqoff = vmx_exit_irqoff,
@@ -298,7 +305,7 @@ const struct backend vmx_backend = {
 	.private_exit = vmx_private_exit,
 	.explain_refusal = vmx_explain_refusal,
 
-	.nmi_blocked = vmx_nmi_blocked,
+	.nmi_masked = vmx_nmi_masked,
 	.set_nmi_masked = vmx_set_nmi_masked,
 	.inject = vmx_inject,
 	.reclaim = vmx_reclaim,

@@ -162,6 +162,7 @@ void vmx_vcpu_free(struct vcpu *v);
 void vmx_load(struct vcpu *v, int cpu);
 void vmx_put(struct vcpu *v);
 void vmx_enter(struct vcpu *v);
+u64 vmx_eptp(const struct vcpu *v);
 void vmx_exit_irqoff(struct vcpu *v);
 unsigned int vmx_drain_log(struct vcpu *v, const u64 **gpa);
 
@@ -183,6 +184,7 @@ void vmx_set_apic(struct vcpu *v, const struct apic_setup *apic);
 void vmx_set_apic_tops(struct vcpu *v, int irr, int isr);
 void vmx_own_debug(struct vcpu *v, bool own);
 void vmx_flush_tlb(struct vcpu *v);
+void vmx_change_space(struct vcpu *v);
 void vmx_cpu_control(struct vmx_vcpu *s, u32 bits, bool on);
 
 /* decode.c */
@@ -191,7 +193,7 @@ enum verdict vmx_private_exit(struct vcpu *v, struct vm_exit *e);
 bool vmx_explain_refusal(struct vcpu *v, struct entry_fault *f);
 
 /* event.c */
-bool vmx_nmi_blocked(struct vcpu *v);
+bool vmx_nmi_masked(struct vcpu *v);
 void vmx_set_nmi_masked(struct vcpu *v, bool masked);
 void vmx_inject(struct vcpu *v, const struct event *ev);
 void vmx_reclaim(struct vcpu *v, struct event *ev);
