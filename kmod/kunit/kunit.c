@@ -14,7 +14,7 @@ kunit_test_suites(&vitro_event_suite,
 		  &vitro_cpuid_suite, &vitro_msr_suite, &vitro_cr_suite, &vitro_mtrr_suite,
 		  &vitro_clock_suite, &vitro_smm_suite,
 		  &vitro_walk_suite, &vitro_tdp_format_suite,
-		  &vitro_insn_suite, &vitro_insn_exec_suite,
+		  &vitro_insn_suite, &vitro_insn_exec_suite, &vitro_task_suite,
 		  &vitro_vlapic_suite, &vitro_vioapic_suite, &vitro_vpic_suite, &vitro_vpit_suite,
 		  &vitro_route_suite,
 		  &vitro_vmx_caps_suite, &vitro_vmx_entry_suite, &vitro_svm_entry_suite);

@@ -186,6 +186,25 @@ bool native_has_mode(enum insn_mode mode)
 	return mode == INSN_LONG64 || has_ldt;
 }
 
+bool native_is_amd(void)
+{
+	unsigned int max, b, c, d;
+
+	__cpuid(0, max, b, c, d);
+	return b == signature_AMD_ebx;
+}
+
+bool native_lacks(const char *name)
+{
+	unsigned int a, b, c, d;
+
+	if (!strcmp(name, "movdiri"))
+		return !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(c & bit_MOVDIRI);
+	if (!strcmp(name, "movbe"))
+		return !__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_MOVBE);
+	return false;
+}
+
 static void vec_init(void)
 {
 	unsigned int i, a, b, c, d, lo, hi;

@@ -25,6 +25,11 @@ unsigned int native_vec_bytes(void);
 bool native_init(void);
 bool native_has_mode(enum insn_mode mode);
 
+bool native_is_amd(void);
+
+/* An instruction that this CPU does not have. */
+bool native_lacks(const char *name);
+
 /* Selectors, bases, limits and control registers as the instruction sees them. */
 void native_describe(enum insn_mode mode, struct regs *r);
 
