@@ -279,9 +279,8 @@ static const struct bad_row bad_rows[] = {
 
 static void test_bad(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	for (int i = 0; i < ARRAY_SIZE(bad_rows); i++) {
 		const struct bad_row *row = &bad_rows[i];
 
@@ -301,9 +300,8 @@ static void test_bad(struct kunit *test)
 
 static void test_external(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_GATE, CODE0);
 	t->ts.external = true;
 	KUNIT_EXPECT_EQ(test, toy_switch(t), INSN_FAULT);
@@ -312,9 +310,8 @@ static void test_external(struct kunit *test)
 
 static void test_old_too_short(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_JMP, TSS_32);
 	t->r.seg[SEG_TR].limit = 0x66;
 	KUNIT_EXPECT_EQ(test, toy_switch(t), INSN_FAULT);
@@ -325,9 +322,8 @@ static void test_old_too_short(struct kunit *test)
 
 static void test_bad_cr3(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_JMP, TSS_32);
 	t->bad_cr3 = true;
 	KUNIT_EXPECT_EQ(test, toy_switch(t), INSN_FAULT);
@@ -369,9 +365,8 @@ static void check_old_saved(struct kunit *test, const struct toy *t, u32 flags)
 
 static void test_jmp(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_JMP, TSS_32);
 	KUNIT_EXPECT_EQ(test, toy_switch(t), INSN_DONE);
 	check_new32(test, t);
@@ -383,9 +378,8 @@ static void test_jmp(struct kunit *test)
 
 static void test_call(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_CALL, TSS_32);
 	KUNIT_EXPECT_EQ(test, toy_switch(t), INSN_DONE);
 	check_new32(test, t);
@@ -397,9 +391,8 @@ static void test_call(struct kunit *test)
 
 static void test_iret(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_IRET, TSS_32);
 	put_desc(t, TSS_32, NEW32, 0x67, SEG_P | BUSY32);
 	KUNIT_EXPECT_EQ(test, toy_switch(t), INSN_DONE);
@@ -412,9 +405,8 @@ static void test_iret(struct kunit *test)
 
 static void test_gate_with_error(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_GATE, TSS_32);
 	t->ts.has_error = true;
 	t->ts.error = 0xabcd;
@@ -427,9 +419,8 @@ static void test_gate_with_error(struct kunit *test)
 /* 16 bits: half of each register, and neither CR3 nor FS and GS. */
 static void test_16(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_JMP, TSS_16);
 	KUNIT_EXPECT_EQ(test, toy_switch(t), INSN_DONE);
 	KUNIT_EXPECT_EQ(test, t->cr3, 0);
@@ -444,9 +435,8 @@ static void test_16(struct kunit *test)
 
 static void test_vm86(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_JMP, TSS_32);
 	put32(t, NEW32 + T_FLAGS, FLAG_VM | 0x202);
 	put32(t, NEW32 + T_CS, 0xf000);
@@ -458,9 +448,8 @@ static void test_vm86(struct kunit *test)
 
 static void test_user(struct kunit *test)
 {
-	struct toy *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct toy *t = test->priv;
 
-	KUNIT_ASSERT_NOT_NULL(test, t);
 	toy_reset(t, TASK_JMP, TSS_32);
 	for (int i = T_ES; i <= T_GS; i += 4)
 		put32(t, NEW32 + i, DATA3);
@@ -471,6 +460,12 @@ static void test_user(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs_cpl(&t->r), 3);
 	KUNIT_EXPECT_EQ(test, t->r.seg[SEG_ES].sel, CONF0 | 3);
 	KUNIT_EXPECT_EQ(test, t->r.seg[SEG_FS].attr & SEG_P, 0);
+}
+
+static int task_init(struct kunit *test)
+{
+	test->priv = kunit_kzalloc(test, sizeof(struct toy), GFP_KERNEL);
+	return test->priv ? 0 : -ENOMEM;
 }
 
 static struct kunit_case task_cases[] = {
@@ -490,5 +485,6 @@ static struct kunit_case task_cases[] = {
 
 struct kunit_suite vitro_task_suite = {
 	.name = "vitro_task",
+	.init = task_init,
 	.test_cases = task_cases,
 };
