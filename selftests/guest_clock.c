@@ -12,15 +12,6 @@
 #define MSR_WALL_CLOCK	0x4b564d00
 #define MSR_SYSTEM_TIME	0x4b564d01
 
-/* What the guest shares with the hypervisor, as <asm/pvclock-abi.h> has it. */
-struct clock_page {
-	uint32_t version, pad;
-	uint64_t tsc_timestamp, system_time;
-	uint32_t tsc_to_system_mul;
-	int8_t tsc_shift;
-	uint8_t flags, pad2[2];
-};
-
 struct wall_clock {
 	uint32_t version, sec, nsec;
 };

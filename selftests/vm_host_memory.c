@@ -226,16 +226,6 @@ static void finish(FIXTURE_DATA(host) *self)
 	}
 }
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* The number after a word of a file, or the first one; -1. */
 static long read_number(const char *path, const char *after)
 {

@@ -29,15 +29,6 @@
 
 /* --- the guest --- */
 
-/* What the guest shares with the hypervisor, as <asm/pvclock-abi.h> has it. */
-struct clock_page {
-	uint32_t version, pad;
-	uint64_t tsc_timestamp, system_time;
-	uint32_t tsc_to_system_mul;
-	int8_t tsc_shift;
-	uint8_t flags, pad2[2];
-};
-
 /* One of each a vCPU, which alone writes it; the tests read. */
 static volatile struct progress {
 	uint64_t turns, ticks, ipis_sent, ipis_got, pit_ticks;

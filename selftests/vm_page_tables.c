@@ -74,16 +74,6 @@ static uint64_t run(FIXTURE_DATA(tables) *self, void *fn, uint64_t argument)
 	return vcpu_run_done(self->vcpu);
 }
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* --- how many --- */
 
 TEST_F(tables, limit_is_remembered)

@@ -205,7 +205,8 @@ long state_get_sregs2(void *object, void *arg, unsigned long raw)
 		return 0;
 	if (backend->pae_registers)
 		memcpy(s2->pdptrs, v->regs.pdpte, sizeof(s2->pdptrs));
-	else if (mem_read(v->vm, vcpu_space(v), s.cr3 & GENMASK_ULL(31, 5), s2->pdptrs, sizeof(s2->pdptrs)))
+	else if (mem_read(v->vm, vcpu_space(v), s.cr3 & GENMASK_ULL(31, 5), s2->pdptrs,
+			  sizeof(s2->pdptrs)))
 		return 0;
 	s2->flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	return 0;

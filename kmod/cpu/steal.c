@@ -89,7 +89,8 @@ void steal_mark_preempted(struct vcpu *v)
 		return;
 	idx = srcu_read_lock(&v->vm->srcu);
 	pagefault_disable();
-	v->steal.marked = !mem_write(v->vm, SPACE_NORMAL, FIELD(v, preempted), &preempted, sizeof(preempted));
+	v->steal.marked = !mem_write(v->vm, SPACE_NORMAL, FIELD(v, preempted), &preempted,
+				     sizeof(preempted));
 	pagefault_enable();
 	srcu_read_unlock(&v->vm->srcu, idx);
 }

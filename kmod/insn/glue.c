@@ -206,7 +206,8 @@ static enum insn_rc bus_write(void *arg, u64 lin, const void *val, unsigned int 
 	rc = translate_all(v, lin, size, ACCESS_WRITE, regs_cpl(&v->regs), piece, &n, f);
 	/* A batch of INS, all RAM by bus_probe(), is too long for the log; nothing comes after it. */
 	if (rc == INSN_DONE && size > LOGGED_MAX)
-		return mem_write(v->vm, vcpu_space(v), piece[0].gpa, val, size) ? INSN_ERROR : INSN_DONE;
+		return mem_write(v->vm, vcpu_space(v), piece[0].gpa, val, size) ? INSN_ERROR :
+										  INSN_DONE;
 	for (i = 0; rc == INSN_DONE && i < n; i++) {
 		rc = log_write(v, piece[i].gpa, val, piece[i].len);
 		val += piece[i].len;
@@ -596,7 +597,8 @@ static enum verdict commit_writes(struct vcpu *v, unsigned int i)
 
 		if (!a->write)
 			continue;
-		r = is_device(g, a->gpa) ? -ENXIO : mem_write(v->vm, vcpu_space(v), a->gpa, a->data, a->len);
+		r = is_device(g, a->gpa) ? -ENXIO :
+		    mem_write(v->vm, vcpu_space(v), a->gpa, a->data, a->len);
 		if (!r || (r == -ENXIO && device_write(v, a->gpa, a->data, a->len)))
 			continue;
 		if (r != -ENXIO)

@@ -30,7 +30,8 @@ static enum insn_rc access(struct vcpu *v, u64 lin, void *val, unsigned int size
 		rc = linear_translate(v, (u32)lin, access, cpl, &gpa, f);
 		if (rc != INSN_DONE)
 			return rc;
-		r = write ? mem_write(v->vm, vcpu_space(v), gpa, val, n) : mem_read(v->vm, vcpu_space(v), gpa, val, n);
+		r = write ? mem_write(v->vm, vcpu_space(v), gpa, val, n) :
+			    mem_read(v->vm, vcpu_space(v), gpa, val, n);
 		if (r)
 			return r == -ENXIO ? INSN_UNHANDLED : INSN_ERROR;
 	}

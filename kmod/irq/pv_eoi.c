@@ -26,7 +26,8 @@ int pv_eoi_write_msr(struct vcpu *v, u64 val)
 	if (val & 2)
 		return -EINVAL;
 	if ((val & KVM_MSR_ENABLED) &&
-	    (!v->lapic || mem_read(v->vm, SPACE_NORMAL, val & ~(u64)KVM_MSR_ENABLED, &probe, sizeof(probe))))
+	    (!v->lapic || mem_read(v->vm, SPACE_NORMAL, val & ~(u64)KVM_MSR_ENABLED, &probe,
+				   sizeof(probe))))
 		return -EINVAL;
 	v->pv_eoi.msr = val;
 	return 0;
@@ -38,7 +39,8 @@ void pv_eoi_offer(struct vcpu *v)
 	const struct vlapic *m = &v->lapic->model;
 
 	/* A CPU that runs the APIC takes an EOI without an exit. */
-	if (v->lapic->in_cpu || m->isr_top < 0 || m->irr_top >= 0 || irqchip_wants_eoi(v->vm->irqchip, m->isr_top))
+	if (v->lapic->in_cpu || m->isr_top < 0 || m->irr_top >= 0 ||
+	    irqchip_wants_eoi(v->vm->irqchip, m->isr_top))
 		return;
 	v->pv_eoi.offered = !mem_write(v->vm, SPACE_NORMAL, cell(v), &set, sizeof(set));
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * access.h - read and write guest memory by guest-physical address in one of its
- * address spaces, from a thread of the VM's own mm (a vCPU or an ioctl), vm->srcu held. Pages are reached through
- * the slot's user mapping, so they may be swapped in on the way. May sleep.
+ * address spaces, from a thread of the VM's own mm (a vCPU or an ioctl), vm->srcu held.
+ * Pages are reached through the slot's user mapping, so they may be swapped in on the
+ * way. May sleep.
  */
 #ifndef VITRO_MEM_ACCESS_H
 #define VITRO_MEM_ACCESS_H

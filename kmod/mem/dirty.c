@@ -8,9 +8,9 @@
  *
  * The guest's writes are seen by write protection: a fault marks the page and makes it
  * writable, both under tdp.lock. Or by the CPU itself (tdp.cpu_log): it notes which pages
- * it marks dirty in the tables, and protected means clean there. A bit that is reported is cleared and its page
- * protected again; a write in between lands before the TLB flush, hence before user
- * space can look at the page. Writes of the host mark after writing, with a full
+ * it marks dirty in the tables, and protected means clean there. A bit that is reported is
+ * cleared and its page protected again; a write in between lands before the TLB flush, hence
+ * before user space can look at the page. Writes of the host mark after writing, with a full
  * barrier: if the bit is cleared after that, the data was there before.
  */
 #include <linux/bitmap.h>

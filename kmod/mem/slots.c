@@ -116,7 +116,7 @@ static bool overlaps(struct slots *slots, const struct kvm_userspace_memory_regi
 	unsigned long last = gfn + (r->memory_size >> PAGE_SHIFT) - 1;
 	const struct memslot *slot;
 
-	mt_for_each(&slots->by_gfn[r->slot >> 16], slot, gfn, last)
+	mt_for_each(&slots->by_gfn[slot_id_space(r->slot)], slot, gfn, last)
 		if (slot != self)
 			return true;
 	return false;
@@ -135,7 +135,7 @@ static struct memslot *slot_alloc(struct vm *vm, const struct kvm_userspace_memo
 	slot->hva = r->userspace_addr;
 	slot->flags = r->flags & KVM_MEM_READONLY;
 	slot->id = r->slot;
-	slot->space = r->slot >> 16;
+	slot->space = slot_id_space(r->slot);
 	slot->hva_node.start = slot->hva;
 	slot->hva_node.last = slot_hva_end(slot) - 1;
 	if (r->flags & KVM_MEM_LOG_DIRTY_PAGES && slot_init_log(vm, slot)) {

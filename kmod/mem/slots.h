@@ -105,10 +105,16 @@ static inline void slots_change_space(struct slot_cache *c, enum space sp)
 	*c = (struct slot_cache){ .space = sp };
 }
 
+/* The space that a slot's number names; the number may be user space's invention. */
+static inline u32 slot_id_space(u32 id)
+{
+	return id >> 16;
+}
+
 /* Is it the number of a slot that there may be? */
 static inline bool slot_id_valid(u32 id)
 {
-	return id >> 16 < NR_SPACES && (u16)id < SLOTS_MAX;
+	return slot_id_space(id) < NR_SPACES && (u16)id < SLOTS_MAX;
 }
 
 /* KVM_GET_DIRTY_LOG: takes vm->mutex; copies the bitmap out, clears it, re-protects. */

@@ -658,8 +658,7 @@ int tdp_add_space(struct vm *vm, enum space sp)
 		return -ENOMEM;
 	set_page_private(virt_to_page(root), tdp->levels);
 	if (cmpxchg(&tdp->root[sp], 0, __pa(root))) {	/* another thread was first */
-		set_page_private(virt_to_page(root), 0);
-		free_page((unsigned long)root);
+		table_page_free(virt_to_page(root));
 		return 0;
 	}
 	atomic_long_inc(&tdp->pages[0]);

@@ -138,6 +138,15 @@ int guest_try_wrmsr(uint32_t index, uint64_t value);
 int guest_try_rdmsr(uint32_t index, uint64_t *value);
 int guest_try_xsetbv(uint32_t index, uint64_t value);
 
+/* kvmclock: what the hypervisor shares, as <asm/pvclock-abi.h> has it. */
+struct clock_page {
+	uint32_t version, pad;
+	uint64_t tsc_timestamp, system_time;
+	uint32_t tsc_to_system_mul;
+	int8_t tsc_shift;
+	uint8_t flags, pad2[2];
+};
+
 /* A local APIC in xAPIC mode at its default address. */
 #define APIC_BASE	0xfee00000ul
 #define APIC_ID		0x020

@@ -448,3 +448,13 @@ bool vmx_uses(const char *parameter)
 	close(fd);
 	return on == 'Y';
 }
+
+bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
