@@ -102,8 +102,8 @@ run: module build/bin/vitro-vmm		## boot Debian's kernel as a guest; CMD="..." r
 test: module programs			## every suite; ends with "N passed, N failed"
 	@tools/testbed/run-tests
 
-bench: module build/bin/vitro-bench build/bin/vitro-vmm	## costs beside stock kvm's
-	@tools/bench/run
+bench: module build/bin/vitro-bench build/bin/vitro-vmm	## costs beside stock kvm's; CPU=intel: a guest's boot there
+	@tools/bench/$(if $(filter intel,$(CPU)),intel,run)
 
 check-insn: module	## decoder and emulator beside disassemblers and CPUs
 	@$(MAKE) -s -C tools/check-insn
