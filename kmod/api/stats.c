@@ -67,7 +67,10 @@ static ssize_t stats_copy(struct stats_file *f, char __user *to, size_t n, loff_
 	return ret;
 }
 
-enum { VCPU_ENTRIES, VCPU_HALTS, VCPU_USER_EXITS, VCPU_KINDS };
+enum {
+	VCPU_ENTRIES, VCPU_HALTS, VCPU_USER_EXITS, VCPU_TLB_FLUSHES, VCPU_TLB_TAGS,
+	VCPU_KINDS
+};
 
 static ssize_t stats_vcpu_read(struct file *file, char __user *to, size_t n, loff_t *pos)
 {
@@ -81,6 +84,8 @@ static ssize_t stats_vcpu_read(struct file *file, char __user *to, size_t n, lof
 	stats_set(f, VCPU_ENTRIES, COUNT, READ_ONCE(v->stat.entries), "exits", "");
 	stats_set(f, VCPU_HALTS, COUNT, READ_ONCE(v->stat.halts), "halt_exits", "");
 	stats_set(f, VCPU_USER_EXITS, COUNT, READ_ONCE(v->stat.user_exits), "user_exits", "");
+	stats_set(f, VCPU_TLB_FLUSHES, COUNT, READ_ONCE(v->stat.tlb_flushes), "tlb_flush", "");
+	stats_set(f, VCPU_TLB_TAGS, COUNT, READ_ONCE(v->stat.tlb_tags), "tlb_tags", "");
 	for (i = 0; i < NR_EXIT_KINDS; i++)
 		stats_set(f, VCPU_KINDS + i, COUNT, READ_ONCE(v->stat.exits[i]), "exits_",
 			  exit_table[i].name);

@@ -164,6 +164,8 @@ struct vcpu {
 	struct {			/* statistics; its own thread writes, anyone reads */
 		u64 exits[NR_EXIT_KINDS];
 		u64 entries, halts, user_exits;
+		u64 tlb_flushes;	/* of its entries, by the CPU */
+		u64 tlb_tags;		/* ASIDs or VPIDs it has had */
 	} stat;
 
 	union {				/* the backend's part */

@@ -9,6 +9,7 @@
  * APM "Secure Virtual Machine": "Enabling SVM", "TLB Control".
  */
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
 #include <asm/mem_encrypt.h>
@@ -17,6 +18,16 @@
 #include "../cpu/host_caps.h"
 #include "../host/host.h"
 #include "svm.h"
+
+static bool next_rip = true, flush_by_asid = true, pause_filter = true, decode_assists = true;
+module_param(next_rip, bool, 0444);
+MODULE_PARM_DESC(next_rip, "AMD: take the length of an instruction from the CPU");
+module_param(flush_by_asid, bool, 0444);
+MODULE_PARM_DESC(flush_by_asid, "AMD: flush one vCPU's TLB entries, which keeps its ASID");
+module_param(pause_filter, bool, 0444);
+MODULE_PARM_DESC(pause_filter, "AMD: exit when a guest spins");
+module_param(decode_assists, bool, 0444);
+MODULE_PARM_DESC(decode_assists, "AMD: take the operand of MOV CR and MOV DR from the CPU");
 
 DEFINE_PER_CPU(struct svm_cpu, svm_cpus);
 
@@ -95,6 +106,22 @@ static int alloc_cpus(void)
 	return 0;
 }
 
+/* The parameters: may it be used; afterwards, is it? */
+static void negotiate(void)
+{
+	next_rip &= boot_cpu_has(X86_FEATURE_NRIPS);
+	flush_by_asid &= boot_cpu_has(X86_FEATURE_FLUSHBYASID);
+	pause_filter &= boot_cpu_has(X86_FEATURE_PAUSEFILTER);
+	decode_assists &= boot_cpu_has(X86_FEATURE_DECODEASSISTS);
+	svm_has = (struct svm_features){
+		.next_rip = next_rip,
+		.flush_by_asid = flush_by_asid,
+		.pause_filter = pause_filter,
+		.decode_assists = decode_assists,
+		.asids = cpuid_ebx(SVM_CPUID_FUNC),
+	};
+}
+
 int svm_setup(struct host_caps *caps)
 {
 	const u32 *msr;
@@ -114,11 +141,7 @@ int svm_setup(struct host_caps *caps)
 	svm_iopm_pa = __sme_set(__pa(iopm));
 	svm_msrpm_pa = __sme_set(__pa(msrpm));
 
-	svm_has.next_rip = boot_cpu_has(X86_FEATURE_NRIPS);
-	svm_has.flush_by_asid = boot_cpu_has(X86_FEATURE_FLUSHBYASID);
-	svm_has.decode_assists = boot_cpu_has(X86_FEATURE_DECODEASSISTS);
-	svm_has.pause_filter = boot_cpu_has(X86_FEATURE_PAUSEFILTER);
-	svm_has.asids = cpuid_ebx(SVM_CPUID_FUNC);
+	negotiate();
 
 	caps->tdp = true;
 	caps->tdp_levels = pgtable_l5_enabled() ? 5 : 4;
@@ -158,11 +181,12 @@ void svm_cpu_off(void)
 
 /**
  * svm_asid_assign() - give a vCPU an ASID of this CPU that nobody has used yet
- * @s: the vCPU; preemption off
+ * @v: the vCPU; preemption off
  */
-void svm_asid_assign(struct svm_vcpu *s)
+void svm_asid_assign(struct vcpu *v)
 {
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
+	struct svm_vcpu *s = v->svm;
 	struct vmcb_control_area *ctl = &s->vmcb->control;
 
 	if (c->next_asid > c->max_asid) {
@@ -172,4 +196,5 @@ void svm_asid_assign(struct svm_vcpu *s)
 	}
 	s->asid_generation = c->asid_generation;
 	ctl->asid = c->next_asid++;
+	v->stat.tlb_tags++;
 }

@@ -127,7 +127,7 @@ void svm_enter(struct vcpu *v)
 	struct vmcb_control_area *ctl = &s->vmcb->control;
 
 	if (s->asid_generation != c->asid_generation)
-		svm_asid_assign(s);
+		svm_asid_assign(v);
 	set_tsc_aux(c, v->msr.tsc_aux);
 	flush_entry(s, &v->regs);
 
@@ -138,7 +138,10 @@ void svm_enter(struct vcpu *v)
 	if (unlikely(ctl->exit_code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
 		host_machine_check();
 
-	ctl->tlb_ctl = TLB_CONTROL_DO_NOTHING;
+	if (unlikely(ctl->tlb_ctl != TLB_CONTROL_DO_NOTHING)) {
+		v->stat.tlb_flushes += ctl->tlb_ctl == TLB_CONTROL_FLUSH_ASID;
+		ctl->tlb_ctl = TLB_CONTROL_DO_NOTHING;
+	}
 	ctl->event_inj = 0;	/* taken; exit_int_info tells if its delivery was cut off */
 	v->events.cut_off = ctl->exit_int_info & SVM_EXITINTINFO_VALID;
 	fetch_exit(s->vmcb, &v->regs);

@@ -51,7 +51,7 @@ struct svm_cpu {
 
 DECLARE_PER_CPU(struct svm_cpu, svm_cpus);
 
-/* What this CPU's SVM has beyond the baseline; constant after setup. */
+/* What is used of this CPU's SVM beyond the baseline; constant after setup. */
 struct svm_features {
 	bool next_rip, flush_by_asid, pause_filter, decode_assists;
 	u32 asids;
@@ -78,7 +78,7 @@ int svm_setup(struct host_caps *caps);
 void svm_teardown(void);
 int svm_cpu_on(void);
 void svm_cpu_off(void);
-void svm_asid_assign(struct svm_vcpu *s);
+void svm_asid_assign(struct vcpu *v);
 
 /* run.c */
 int svm_vm_init(struct vm *vm);

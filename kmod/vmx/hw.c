@@ -24,7 +24,7 @@
 #include "vmx.h"
 
 static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true, preemption_timer = true, pml = true;
-static bool apicv = true;
+static bool apicv = true, invpcid = true;
 module_param(vpid, bool, 0444);
 MODULE_PARM_DESC(vpid, "Intel: tag TLB entries with VPIDs");
 module_param(tpr_shadow, bool, 0444);
@@ -41,6 +41,9 @@ module_param(pml, bool, 0444);
 MODULE_PARM_DESC(pml, "Intel: the CPU logs the pages a guest writes");
 module_param(apicv, bool, 0444);
 MODULE_PARM_DESC(apicv, "Intel: the CPU runs a local APIC in x2APIC mode");
+
+module_param(invpcid, bool, 0444);
+MODULE_PARM_DESC(invpcid, "Intel: a guest may have INVPCID");
 
 /* vmcs_accesses: 1 counts VMREADs and VMWRITEs of all vCPUs; reading gives both counts. */
 DEFINE_PER_CPU(struct vmcs_accesses, vmcs_accesses);
@@ -216,13 +219,14 @@ static const struct { bool *on; u32 option; } switches[] = {
 	{ &preemption_timer, VMX_OPT_TIMER },
 	{ &pml, VMX_OPT_PML },
 	{ &apicv, VMX_OPT_APICV },
+	{ &invpcid, VMX_OPT_INVPCID },
 };
 
 static int negotiate(void)
 {
 	struct vmx_caps caps;
 	const char *missing;
-	u32 allowed = VMX_OPT_INVPCID | VMX_OPT_XSAVES;
+	u32 allowed = VMX_OPT_XSAVES;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(switches); i++)

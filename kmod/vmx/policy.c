@@ -221,4 +221,5 @@ void vmx_flush_tlb(struct vcpu *v)
 	preempt_disable();
 	vmx_invept(v->vmx);
 	preempt_enable();
+	v->stat.tlb_flushes++;
 }

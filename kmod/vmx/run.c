@@ -118,6 +118,7 @@ int vmx_vcpu_init(struct vcpu *v)
 	}
 	s->cpu = -1;
 	s->vpid = vmx_vpid_alloc();
+	v->stat.tlb_tags = !!s->vpid;
 	s->pml_start = (v->vm->dirty_ring_entries ? RING_CPU_LOG : PML_ENTRIES) - 1;
 	s->eptp = vmx_eptp(v);
 	v->vmx = s;

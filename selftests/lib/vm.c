@@ -435,18 +435,28 @@ uint64_t stat_of(int fd, const char *name)
 	return stat_value(&s, name);
 }
 
-bool vmx_uses(const char *parameter)
+static bool parameter_on(const char *parameter)
 {
 	char path[128], on = 'N';
 	int fd;
 
 	snprintf(path, sizeof(path), "/sys/module/vitro/parameters/%s", parameter);
-	fd = cpu_vendor_is_amd() ? -1 : open(path, O_RDONLY);
+	fd = open(path, O_RDONLY);
 	if (fd < 0)
 		return false;
 	need(read(fd, &on, 1) == 1, path);
 	close(fd);
 	return on == 'Y';
+}
+
+bool vmx_uses(const char *parameter)
+{
+	return !cpu_vendor_is_amd() && parameter_on(parameter);
+}
+
+bool svm_uses(const char *parameter)
+{
+	return cpu_vendor_is_amd() && parameter_on(parameter);
 }
 
 bool write_file(const char *path, const char *text)

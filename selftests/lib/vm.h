@@ -168,7 +168,8 @@ uint64_t stat_value(const struct stats *s, const char *name);
 /* One value of the statistics of this VM or vCPU. */
 uint64_t stat_of(int fd, const char *name);
 
-/* Does vitro use this feature of VMX? @parameter of the module switches it off. */
+/* Does vitro use this feature of VMX, of SVM? @parameter of the module switches it off. */
 bool vmx_uses(const char *parameter);
+bool svm_uses(const char *parameter);
 
 #endif
