@@ -26,6 +26,7 @@ vmm_objects   := $(call objects,tools/vmm/*.c tools/vmm/*.S)
 bench_objects := $(call objects,tools/bench/*.c tools/bench/*.S)
 lib_objects   := $(call objects,selftests/lib/*.c selftests/lib/*.S)
 selftests     := $(patsubst %.c,build/bin/%,$(wildcard selftests/*.c))
+compat        := build/bin/selftests/compat
 programs      := $(if $(vmm_objects),build/bin/vitro-vmm) \
 		 $(if $(bench_objects),build/bin/vitro-bench)
 
@@ -62,7 +63,25 @@ programs: $(programs) $(selftests)	## what is in build/bin/
 
 build/bin/vitro-vmm: $(vmm_objects)
 build/bin/vitro-bench: $(bench_objects)
-$(selftests): build/bin/%: build/obj/%.o $(lib_objects)
+$(filter-out $(compat),$(selftests)): build/bin/%: build/obj/%.o $(lib_objects)
+
+# A 32-bit program, with what it uses of the library.
+m32 := -m32 -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+$(compat): build/obj/selftests/compat.o build/obj/compat/vm.o
+	@echo "  LD $@" >&2
+	@$(CC) -m32 -static $(LDFLAGS) -Wl,--gc-sections -o $@ $^ -lpthread
+
+$(compat:build/bin/%=build/obj/%.o): CFLAGS += $(m32)
+build/obj/compat/%.o: CFLAGS += $(m32) -ffunction-sections
+build/obj/compat/%.o: selftests/lib/%.c | build/compiler32 build/linux-source
+	$(compile)
+
+$(compat:build/bin/%=build/obj/%.o): | build/compiler32
+
+build/compiler32:
+	@mkdir -p $(@D)
+	@tools/setup/compiler32
+	@touch $@
 
 build/bin/%:
 	@mkdir -p $(@D)
@@ -71,10 +90,14 @@ build/bin/%:
 
 $(selftests:build/bin/%=build/obj/%.o) $(lib_objects): | build/linux-source
 
+define compile
+@mkdir -p $(@D)
+@echo "  CC $@" >&2
+@$(CC) $(CFLAGS) $(WARNINGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+endef
+
 build/obj/%.o: %.c | build/compiler
-	@mkdir -p $(@D)
-	@echo "  CC $@" >&2
-	@$(CC) $(CFLAGS) $(WARNINGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+	$(compile)
 
 build/obj/%.o: %.S | build/compiler
 	@mkdir -p $(@D)

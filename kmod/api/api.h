@@ -9,6 +9,9 @@
 #ifndef VITRO_API_API_H
 #define VITRO_API_API_H
 
+#include <linux/compat.h>
+#include <linux/kvm.h>
+
 #include "ioctl.h"
 
 struct vm;
@@ -35,6 +38,21 @@ ioctl_handler lists_get_msrs, lists_set_msrs, lists_get_cpuid, lists_set_cpuid,
 	      lists_set_cpuid_old, lists_get_xsave, lists_get_xsave2, lists_set_xsave,
 	      lists_set_sigmask;
 ioctl_handler lists_set_routing, lists_set_msr_filter;
+
+#ifdef CONFIG_COMPAT
+/* KVM_X86_SET_MSR_FILTER as a 32-bit program compiles it. */
+struct compat_msr_filter {
+	u32 flags;
+	struct {
+		u32 flags, nmsrs, base;
+		compat_uptr_t bitmap;
+	} range[KVM_MSR_FILTER_MAX_RANGES];
+};
+
+#define COMPAT_X86_SET_MSR_FILTER	_IOW(KVMIO, _IOC_NR(KVM_X86_SET_MSR_FILTER),	\
+					     struct compat_msr_filter)
+ioctl_handler lists_set_msr_filter_compat;
+#endif
 
 /* state.c */
 ioctl_handler state_get_regs, state_set_regs, state_get_sregs, state_set_sregs,
@@ -63,6 +81,9 @@ ioctl_handler enable_vm_cap, enable_vcpu_cap;
 
 /* attr.c: the KVM_*_DEVICE_ATTR of the system file and of a vCPU */
 ioctl_handler attr_system_has, attr_system_get, attr_vcpu_has, attr_vcpu_get, attr_vcpu_set;
+
+/* vfio.c: KVM_CREATE_DEVICE */
+ioctl_handler vfio_create_device;
 
 /* stats.c */
 ioctl_handler stats_vm_fd, stats_vcpu_fd;

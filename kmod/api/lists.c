@@ -7,6 +7,7 @@
  * a rule looks at it. The handlers of a vCPU run with vcpu->mutex held, loaded; those
  * of the system file take no lock: what they show is constant after lists_init().
  */
+#include <linux/compat.h>
 #include <linux/errno.h>
 #include <linux/kvm.h>
 #include <linux/mm.h>
@@ -434,6 +435,24 @@ long lists_set_msr_filter(void *object, void *arg, unsigned long raw)
 	mutex_unlock(&vm->mutex);
 	return 0;
 }
+
+#ifdef CONFIG_COMPAT
+/* A 32-bit program's: what differs is how long the bitmaps' addresses are. */
+long lists_set_msr_filter_compat(void *object, void *arg, unsigned long raw)
+{
+	const struct compat_msr_filter *in = arg;
+	struct kvm_msr_filter filter = { .flags = in->flags };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(in->range); i++) {
+		filter.ranges[i].flags = in->range[i].flags;
+		filter.ranges[i].nmsrs = in->range[i].nmsrs;
+		filter.ranges[i].base = in->range[i].base;
+		filter.ranges[i].bitmap = (u8 __force *)compat_ptr(in->range[i].bitmap);
+	}
+	return lists_set_msr_filter(object, &filter, 0);
+}
+#endif
 
 /* KVM_SET_GSI_ROUTING: the whole table at once. */
 long lists_set_routing(void *object, void *arg, unsigned long raw)

@@ -291,6 +291,7 @@ static const struct ioctl_row vm_rows[] = {
 	IOCTL_READS(KVM_ENABLE_CAP, struct kvm_enable_cap, 0, enable_vm_cap),
 	IOCTL_READS(KVM_X86_SET_MSR_FILTER, struct kvm_msr_filter, 0, lists_set_msr_filter),
 	IOCTL_PLAIN(KVM_GET_STATS_FD, 0, stats_vm_fd),
+	IOCTL_BOTH(KVM_CREATE_DEVICE, struct kvm_create_device, 0, vfio_create_device),
 	IOCTL_PLAIN(KVM_SET_GSI_ROUTING, 0, lists_set_routing),
 	IOCTL_READS(KVM_IRQFD, struct kvm_irqfd, 0, vm_irqfd),
 	IOCTL_READS(KVM_IOEVENTFD, struct kvm_ioeventfd, 0, vm_ioeventfd),
@@ -319,14 +320,41 @@ static const struct ioctl_table vm_table = {
 	.unknown = -ENOTTY,
 };
 
-static long vm_fd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long vm_dispatch(struct vm *vm, const struct ioctl_table *table, unsigned int cmd,
+			unsigned long arg)
 {
-	struct vm *vm = file->private_data;
-
 	if (vm->mm != current->mm || READ_ONCE(vm->dead))
 		return -EIO;
-	return ioctl_dispatch(&vm_table, vm, cmd, arg);
+	return ioctl_dispatch(table, vm, cmd, arg);
 }
+
+static long vm_fd_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	return vm_dispatch(file->private_data, &vm_table, cmd, arg);
+}
+
+#ifdef CONFIG_COMPAT
+/* The one command whose number depends on how long a pointer is. */
+static const struct ioctl_row vm_compat_rows[] = {
+	IOCTL_READS(COMPAT_X86_SET_MSR_FILTER, struct compat_msr_filter, 0,
+		    lists_set_msr_filter_compat),
+};
+
+static const struct ioctl_table vm_compat_table = {
+	.row = vm_compat_rows,
+	.nr = ARRAY_SIZE(vm_compat_rows),
+	.unknown = -ENOTTY,
+};
+
+static long vm_fd_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	const struct ioctl_table *table = &vm_table;
+
+	if (cmd == COMPAT_X86_SET_MSR_FILTER)
+		table = &vm_compat_table;
+	return vm_dispatch(file->private_data, table, cmd, (unsigned long)compat_ptr(arg));
+}
+#endif
 
 static int vm_fd_release(struct inode *inode, struct file *file)
 {
@@ -339,7 +367,9 @@ static const struct file_operations vm_fops = {
 	.owner = THIS_MODULE,
 	.release = vm_fd_release,
 	.unlocked_ioctl = vm_fd_ioctl,
-	.compat_ioctl = compat_ptr_ioctl,
+#ifdef CONFIG_COMPAT
+	.compat_ioctl = vm_fd_compat_ioctl,
+#endif
 	.llseek = noop_llseek,
 };
 

@@ -72,6 +72,7 @@ struct vm {
 	struct iobus pio, mmio;		/* writers: mutex; readers: srcu */
 	struct irqchip *irqchip;	/* set once under mutex, before any vCPU; or NULL */
 	struct list_head ioeventfds;	/* mutex */
+	bool has_vfio;			/* mutex; a device of KVM_DEV_TYPE_VFIO is there */
 	struct coalesced *coalesced;	/* core/coalesced.c; constant */
 
 	u64 tss_gpa, identity_gpa;	/* mutex; KVM_SET_TSS_ADDR, ..IDENTITY_MAP_ADDR */
