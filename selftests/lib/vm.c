@@ -397,10 +397,21 @@ uint64_t now_ns(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-void pin_to_cpu(int cpu)
+static cpu_set_t our_cpus;	/* when the program starts */
+
+static __attribute__((constructor)) void note_our_cpus(void)
+{
+	sched_getaffinity(0, sizeof(our_cpus), &our_cpus);
+}
+
+void pin_to_cpu(int nth)
 {
 	cpu_set_t set;
+	int cpu;
 
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &our_cpus) && !nth--)
+			break;
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
 	need(!sched_setaffinity(0, sizeof(set), &set), "no CPU %d", cpu);

@@ -153,7 +153,7 @@ struct runner *runner_start(struct vcpu *vcpu);
 uint32_t runner_wait(struct runner *runner);
 
 uint64_t now_ns(void);
-void pin_to_cpu(int cpu);	/* this thread */
+void pin_to_cpu(int nth);	/* this thread, to the nth CPU that the program may use */
 bool write_file(const char *path, const char *text);
 
 /* A statistics file (KVM_GET_STATS_FD), read at once; stat_value(): -1 if there is no such. */
