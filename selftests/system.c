@@ -257,6 +257,35 @@ TEST(cpuid_count_is_clamped)
 	EXPECT_EQ(-EFAULT, kvm_ioctl(dev, KVM_GET_SUPPORTED_CPUID, NULL));
 }
 
+/* What software adds to the CPU: those features in the leaves they are in, and nothing else. */
+TEST(cpuid_emulated)
+{
+	struct kvm_cpuid2 *table = calloc(1, sizeof(*table) + 256 * sizeof(table->entries[0]));
+	const uint32_t movbe = 1 << 22, rdpid = 1 << 22;
+	int dev = device_open();
+	struct kvm_cpuid_entry2 *e;
+
+	EXPECT_EQ(1, kvm_ioctl(dev, KVM_CHECK_EXTENSION, KVM_CAP_EXT_EMUL_CPUID));
+	EXPECT_EQ(-E2BIG, kvm_ioctl(dev, KVM_GET_EMULATED_CPUID, table));
+	table->nent = 256;
+	table->entries[255].padding[2] = 1;
+	EXPECT_EQ(-EINVAL, kvm_ioctl(dev, KVM_GET_EMULATED_CPUID, table));
+	table->entries[255].padding[2] = 0;
+	ASSERT_EQ(0, kvm_ioctl(dev, KVM_GET_EMULATED_CPUID, table));
+	ASSERT_EQ(3, table->nent);
+	e = find_cpuid(table, 0, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_EQ(7, e->eax);
+	e = find_cpuid(table, 1, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_EQ(0, e->eax | e->ebx | e->edx | (e->ecx & ~movbe));
+	e = find_cpuid(table, 7, 0);
+	ASSERT_NE(NULL, e);
+	EXPECT_EQ(0, e->ebx | e->edx | (e->ecx & ~rdpid));
+	table->nent = 2;
+	EXPECT_EQ(-E2BIG, kvm_ioctl(dev, KVM_GET_EMULATED_CPUID, table));
+}
+
 TEST(cpuid_content)
 {
 	int dev = device_open();

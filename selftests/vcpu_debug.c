@@ -91,6 +91,7 @@ static void skip(struct vcpu *vcpu, int bytes)
 TEST_F(debug, arguments)
 {
 	EXPECT_EQ(1, cap(self->vm, KVM_CAP_SET_GUEST_DEBUG));
+	EXPECT_EQ(1, cap(self->vm, KVM_CAP_X86_ROBUST_SINGLESTEP));
 	EXPECT_EQ(0, ~cap(self->vm, KVM_CAP_SET_GUEST_DEBUG2) &
 		  (KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP |
 		   KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_BLOCKIRQ));

@@ -11,6 +11,7 @@
 #define MSR_PLATFORM	0xce
 #define MSR_MISC_ENABLE	0x1a0
 #define MSR_FS		0xc0000100
+#define MSR_POLL_CONTROL 0x4b564d05
 
 FIXTURE(enable) {
 	struct vm *vm;
@@ -353,6 +354,51 @@ TEST(hlt_exits_off)
 	if (!kvm_ioctl(vcpu->fd, KVM_RUN, 0)) {
 		EXPECT_TRUE(exit_is_io(vcpu, KVM_EXIT_IO_OUT, PORT_DONE));
 	}
+}
+
+/* Halts, each of them until its own timer's interrupt. */
+static GUEST void on_timer(struct frame *frame)
+{
+	apic_write(APIC_EOI, 0);
+}
+
+static GUEST uint64_t halt_often(uint64_t polls)
+{
+	wrmsr(MSR_POLL_CONTROL, polls);
+	guest_handler[0x40] = on_timer;
+	apic_enable();
+	apic_write(APIC_TDCR, 0xb);	/* divide by 1 */
+	apic_write(APIC_LVTT, 0x40);
+	for (int i = 0; i < 100; i++) {
+		apic_write(APIC_TMICT, 200000);
+		sti_hlt_cli();
+	}
+	return 1;
+}
+
+static bool halts_with_polls(struct vcpu *vcpu, uint64_t allowed)
+{
+	uint64_t halts = stat_of(vcpu->fd, "halt_exits");
+	uint64_t tried = stat_of(vcpu->fd, "halt_attempted_poll");
+	uint64_t good = stat_of(vcpu->fd, "halt_successful_poll");
+
+	vcpu_start(vcpu, halt_often, allowed);
+	need(vcpu_run_done(vcpu) == 1, "halts");
+	need(stat_of(vcpu->fd, "halt_exits") > halts, "no halt");
+	tried = stat_of(vcpu->fd, "halt_attempted_poll") - tried;
+	good = stat_of(vcpu->fd, "halt_successful_poll") - good;
+	return tried && good && good <= tried;
+}
+
+TEST_F(enable, halt_polling)
+{
+	EXPECT_EQ(-EINVAL, enable_cap(self->vm, KVM_CAP_HALT_POLL, 1ull << 32));
+	ASSERT_EQ(0, enable_cap(self->vm, KVM_CAP_HALT_POLL, 0));
+	EXPECT_FALSE(halts_with_polls(self->vcpu, 1));
+	ASSERT_EQ(0, enable_cap(self->vm, KVM_CAP_HALT_POLL, 50000000));
+	EXPECT_TRUE(halts_with_polls(self->vcpu, 1));
+	/* the guest forbids it */
+	EXPECT_FALSE(halts_with_polls(self->vcpu, 0));
 }
 
 static void nothing(int sig)

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include "kselftest_harness.h"
 #include "guest.h"
 
@@ -52,13 +54,18 @@ static void make_vm(FIXTURE_DATA(tables) *self)
 	self->vcpu = vcpu_new(self->vm, 0);
 }
 
-FIXTURE_SETUP(tables)
+static uint8_t *map_spots(void)
 {
 	uint8_t *p = mmap(NULL, SIZE + HUGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	ASSERT_NE(MAP_FAILED, p);
-	self->p = (uint8_t *)(((uintptr_t)p + HUGE - 1) & -HUGE);
+	need(p != MAP_FAILED, "mmap: %m");
+	return (uint8_t *)(((uintptr_t)p + HUGE - 1) & -HUGE);
+}
+
+FIXTURE_SETUP(tables)
+{
+	self->p = map_spots();
 	madvise(self->p, SIZE, MADV_NOHUGEPAGE);
 	make_vm(self);
 }
@@ -288,6 +295,47 @@ TEST_F(tables, code_in_huge_pages)
 	EXPECT_FALSE(write_file(parameter(), "sometimes"));
 	EXPECT_TRUE(write_file(parameter(), "auto"));
 	EXPECT_EQ(0x900d, run(self, guest_call, code));
+}
+
+static int exempt(struct vm *vm, uint64_t arg)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_VM_DISABLE_NX_HUGE_PAGES, .args = { arg },
+	};
+
+	return kvm_ioctl(vm->fd, KVM_ENABLE_CAP, &cap);
+}
+
+/* One VM whose code stays in large pages. */
+TEST(code_in_huge_pages_of_one_vm)
+{
+	FIXTURE_DATA(tables) t, *self = &t;
+	struct vm *vm = vm_new(VM_BARE);
+	int status;
+
+	if (!write_file(parameter(), "force"))
+		SKIP(return, "no such parameter here");
+	EXPECT_EQ(-EINVAL, exempt(vm, 1));
+	if (!fork()) {
+		vm = vm_new(VM_BARE);
+		need(!setresuid(1, 1, 1), "setresuid");
+		_exit(-exempt(vm, 0));
+	}
+	wait(&status);
+	EXPECT_EQ(EPERM, WEXITSTATUS(status));
+	need_ioctl(vm->fd, KVM_CREATE_VCPU, 0);
+	EXPECT_EQ(-EINVAL, exempt(vm, 0));
+
+	t.vm = vm_new(0);
+	t.p = map_spots();
+	ASSERT_EQ(0, exempt(t.vm, 0));
+	t.vcpu = vcpu_new(t.vm, 0);
+	madvise(t.p, 4 * HUGE, MADV_HUGEPAGE);
+	memset(t.p, 0xc3, 4 * HUGE);
+	ASSERT_EQ(0, vm_slot(t.vm, 2, 0, GPA_NOWHERE, 4 * HUGE, t.p));
+	EXPECT_EQ(0x900d, run(self, guest_call, GPA_NOWHERE + 0x5000));
+	EXPECT_EQ(1, stat_of(t.vm->fd, "pages_2m"));
+	EXPECT_TRUE(write_file(parameter(), "auto"));
 }
 
 TEST_HARNESS_MAIN

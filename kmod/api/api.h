@@ -32,7 +32,7 @@ long caps_check(struct vm *vm, unsigned long cap);
 
 /* lists.c: arguments with a length of their own; they copy from and to user space. */
 int lists_init(void);
-ioctl_handler lists_supported_cpuid, lists_msr_index, lists_msr_features,
+ioctl_handler lists_supported_cpuid, lists_emulated_cpuid, lists_msr_index, lists_msr_features,
 	      lists_feature_msrs;
 ioctl_handler lists_get_msrs, lists_set_msrs, lists_get_cpuid, lists_set_cpuid,
 	      lists_set_cpuid_old, lists_get_xsave, lists_get_xsave2, lists_set_xsave,

@@ -56,6 +56,7 @@ static const struct ioctl_row device_rows[] = {
 	IOCTL_PLAIN(KVM_CREATE_VM, 0, device_create_vm),
 	IOCTL_PLAIN(KVM_GET_VCPU_MMAP_SIZE, 0, device_mmap_size),
 	IOCTL_PLAIN(KVM_GET_SUPPORTED_CPUID, 0, lists_supported_cpuid),
+	IOCTL_PLAIN(KVM_GET_EMULATED_CPUID, 0, lists_emulated_cpuid),
 	IOCTL_PLAIN(KVM_GET_MSR_INDEX_LIST, 0, lists_msr_index),
 	IOCTL_PLAIN(KVM_GET_MSR_FEATURE_INDEX_LIST, 0, lists_msr_features),
 	IOCTL_PLAIN(KVM_GET_MSRS, 0, lists_feature_msrs),

@@ -6,6 +6,7 @@
  * Handlers run with vm->mutex held (VM) or vcpu->mutex held and the vCPU loaded. Rules
  * are those of the kernel's "The Definitive KVM API Documentation".
  */
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/kvm.h>
 #include <linux/mutex.h>
@@ -58,6 +59,23 @@ static int set_x2apic_api(struct vm *vm, u64 arg)
 	return 0;
 }
 
+static int set_halt_poll(struct vm *vm, u64 ns)
+{
+	WRITE_ONCE(vm->opt.halt_poll_ns, ns);
+	return 0;
+}
+
+/* Who may bring the machine down may run guests that can. */
+static int set_nx_off(struct vm *vm, u64 arg)
+{
+	if (!capable(CAP_SYS_BOOT))
+		return -EPERM;
+	if (vm->nr_vcpus)
+		return -EINVAL;
+	WRITE_ONCE(vm->tdp.exec_large, true);
+	return 0;
+}
+
 static int set_user_msrs(struct vm *vm, u64 arg)
 {
 	WRITE_ONCE(vm->opt.user_msrs, arg);
@@ -81,6 +99,8 @@ static const struct enable_row rows[] = {
 	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS_KNOWN, set_quirks },
 	{ KVM_CAP_MAX_VCPU_ID, ~0ULL, set_max_vcpu_id },
 	{ KVM_CAP_X86_DISABLE_EXITS, EXITS_OPTIONAL, set_exits_off },
+	{ KVM_CAP_HALT_POLL, U32_MAX, set_halt_poll },
+	{ KVM_CAP_VM_DISABLE_NX_HUGE_PAGES, 0, set_nx_off },
 	{ KVM_CAP_MSR_PLATFORM_INFO, ~0ULL, set_platform_info },
 	{ KVM_CAP_EXCEPTION_PAYLOAD, ~0ULL, FLAG(exception_payload) },
 	{ KVM_CAP_X86_TRIPLE_FAULT_EVENT, ~0ULL, FLAG(triple_fault_event) },

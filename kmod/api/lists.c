@@ -79,6 +79,38 @@ long lists_supported_cpuid(void *object, void *arg, unsigned long raw)
 	return 0;
 }
 
+/*
+ * KVM_GET_EMULATED_CPUID: features that a guest may have though the CPU lacks them. There are
+ * none: the leaves where one would be are empty.
+ */
+long lists_emulated_cpuid(void *object, void *arg, unsigned long raw)
+{
+	static const struct kvm_cpuid_entry2 none[] = {
+		{ .function = 0, .eax = 7 },
+		{ .function = 1 },
+		{ .function = 7, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX },
+	};
+	struct kvm_cpuid2 __user *user = (void __user *)raw;
+	struct kvm_cpuid_entry2 e;
+	u32 room, i;
+
+	if (get_user(room, &user->nent))
+		return -EFAULT;
+	/* Room for a later ABI must be left empty. */
+	for (i = 0; i < min_t(u32, room, CPUID_MAX_ENTRIES); i++) {
+		if (copy_from_user(&e, &user->entries[i], sizeof(e)))
+			return -EFAULT;
+		if (memchr_inv(e.padding, 0, sizeof(e.padding)))
+			return -EINVAL;
+	}
+	if (room < ARRAY_SIZE(none))
+		return -E2BIG;
+	if (copy_to_user(user->entries, none, sizeof(none)) ||
+	    put_user(ARRAY_SIZE(none), &user->nent))
+		return -EFAULT;
+	return 0;
+}
+
 typedef u32 msr_lister(const struct cpu_model *model, u32 *out, u32 max);
 
 /* Too small: -E2BIG, and here the count does go back. */

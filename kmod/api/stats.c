@@ -68,8 +68,8 @@ static ssize_t stats_copy(struct stats_file *f, char __user *to, size_t n, loff_
 }
 
 enum {
-	VCPU_ENTRIES, VCPU_HALTS, VCPU_USER_EXITS, VCPU_TLB_FLUSHES, VCPU_TLB_TAGS,
-	VCPU_KINDS
+	VCPU_ENTRIES, VCPU_HALTS, VCPU_POLLS, VCPU_POLLS_GOOD, VCPU_USER_EXITS,
+	VCPU_TLB_FLUSHES, VCPU_TLB_TAGS, VCPU_KINDS
 };
 
 static ssize_t stats_vcpu_read(struct file *file, char __user *to, size_t n, loff_t *pos)
@@ -83,6 +83,9 @@ static ssize_t stats_vcpu_read(struct file *file, char __user *to, size_t n, lof
 	snprintf(f->name, NAME_SIZE, "kvm-%d/vcpu-%u", v->vm->maker, v->id);
 	stats_set(f, VCPU_ENTRIES, COUNT, READ_ONCE(v->stat.entries), "exits", "");
 	stats_set(f, VCPU_HALTS, COUNT, READ_ONCE(v->stat.halts), "halt_exits", "");
+	stats_set(f, VCPU_POLLS, COUNT, READ_ONCE(v->stat.polls), "halt_attempted_poll", "");
+	stats_set(f, VCPU_POLLS_GOOD, COUNT, READ_ONCE(v->stat.polls_good),
+		  "halt_successful_poll", "");
 	stats_set(f, VCPU_USER_EXITS, COUNT, READ_ONCE(v->stat.user_exits), "user_exits", "");
 	stats_set(f, VCPU_TLB_FLUSHES, COUNT, READ_ONCE(v->stat.tlb_flushes), "tlb_flush", "");
 	stats_set(f, VCPU_TLB_TAGS, COUNT, READ_ONCE(v->stat.tlb_tags), "tlb_tags", "");

@@ -367,6 +367,27 @@ static int serve_host_work(struct vcpu *v)
 	return r;
 }
 
+/*
+ * Wait a while before sleeping, if user space wants that and the guest does not forbid it: what
+ * comes soon then comes sooner.
+ */
+static void poll_halted(struct vcpu *v)
+{
+	u32 ns = READ_ONCE(v->vm->opt.halt_poll_ns);
+	u64 end = ktime_get_ns() + ns;
+
+	if (!ns || !(v->msr.poll_control & 1))
+		return;
+	v->stat.polls++;
+	while (!need_resched() && !signal_pending(current) && ktime_get_ns() < end) {
+		if (vcpu_runnable(v)) {
+			v->stat.polls_good++;
+			return;
+		}
+		cpu_relax();
+	}
+}
+
 /* Sleep until there is something to run for. 0, or -EINTR for a signal. */
 static int sleep_halted(struct vcpu *v)
 {
@@ -375,6 +396,7 @@ static int sleep_halted(struct vcpu *v)
 	v->stat.halts++;
 	lapic_timer_sleep(v);
 	srcu_read_unlock(&v->vm->srcu, v->srcu_idx);
+	poll_halted(v);
 	prepare_to_rcuwait(&v->wait);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);

@@ -164,6 +164,7 @@ struct vcpu {
 	struct {			/* statistics; its own thread writes, anyone reads */
 		u64 exits[NR_EXIT_KINDS];
 		u64 entries, halts, user_exits;
+		u64 polls, polls_good;	/* halts that began with waiting, and ended so */
 		u64 tlb_flushes;	/* of its entries, by the CPU */
 		u64 tlb_tags;		/* ASIDs or VPIDs it has had */
 	} stat;

@@ -40,6 +40,7 @@ struct vm_options {
 	u32 manual_dirty_log;		/* KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE, _INITIALLY_SET */
 	u32 x2apic_api;			/* KVM_X2APIC_API_* */
 	u32 user_msrs;			/* KVM_MSR_EXIT_REASON_*: such failures go to user space */
+	u32 halt_poll_ns;		/* so long a halted vCPU keeps its CPU, in case */
 	bool platform_info_hidden;	/* a guest gets #GP for MSR_PLATFORM_INFO */
 	bool exception_payload;		/* KVM_GET_VCPU_EVENTS tells pending from injected */
 	bool triple_fault_event;	/* and of a triple fault that is pending */

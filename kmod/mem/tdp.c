@@ -526,13 +526,18 @@ static enum install descend(struct tdp *tdp, struct want *w, int level, u64 **fo
 	return INSTALLED;
 }
 
+static bool code_is_in_small_pages(const struct tdp *tdp)
+{
+	return READ_ONCE(tdp_nx_huge_pages) && !READ_ONCE(tdp->exec_large);
+}
+
 /* Put the leaf in. What is there already stays if it allows as much. */
 static enum install set_leaf(struct tdp *tdp, u64 *entry, int level, bool writable,
 			     struct want *w)
 {
 	const struct tdp_format *f = tdp->format;
 	u64 hpa = w->host.hpa & -(PAGE_SIZE * tdp_span(level));
-	bool exec = level == 1 || !READ_ONCE(tdp_nx_huge_pages);
+	bool exec = level == 1 || !code_is_in_small_pages(tdp);
 	u64 new = f->make_leaf(hpa, level, writable, exec, w->host.memtype);
 	u64 old = READ_ONCE(*entry);
 
@@ -573,7 +578,7 @@ static enum install install(struct tdp *tdp, struct want *w)
 
 	if (raced(tdp, w, level))
 		return INSTALL_RACED;
-	if (level > 1 && READ_ONCE(tdp_nx_huge_pages)) {
+	if (level > 1 && code_is_in_small_pages(tdp)) {
 		w->split = w->fetch;
 		level = level_without_code(tdp, w, level);
 	}

@@ -31,6 +31,7 @@ struct tdp {
 	const struct tdp_format *format;	/* constant */
 	u8 levels;			/* constant */
 	u8 max_leaf;			/* largest leaf: 1 is 4K, 2 is 2M, 3 is 1G; constant */
+	bool exec_large;		/* large pages have code, whatever tdp_nx_huge_pages says */
 	bool cpu_log;			/* of a logged slot the CPU tells what it writes; constant */
 	u64 root[NR_SPACES];		/* hpa; 0: none yet (tdp_add_space()) */
 	unsigned long max_tables;	/* what user space allows; 0: any number; vm->mutex to set */
