@@ -25,7 +25,7 @@ enum ours {
 	SAME,
 	LACKS,			/* it has no such ioctl */
 	NO_LONE_PIT,		/* no PIT without the PIC that it would interrupt */
-	HOST_TSC,		/* no rate but the host's: kvm catches up, in jumps */
+	HOST_TSC,		/* without TSC scaling no rate but the host's: kvm catches up, in jumps */
 };
 
 static const char *const ours_name[] = { "SAME", "LACKS", "NO_LONE_PIT", "HOST_TSC" };
@@ -129,6 +129,9 @@ static int wanted(const struct row *row, bool irqchip, enum args which)
 {
 	int want = row->want[!irqchip][which];
 
+	/* the number is the address, of which 32 bits are looked at */
+	if (row->ours == HOST_TSC && cap(on.vm, KVM_CAP_TSC_CONTROL))
+		return (uint32_t)(uintptr_t)argument(which) < INT32_MAX ? 0 : -EINVAL;
 	if (!device_is_vitro())
 		return want;
 	switch (row->ours) {

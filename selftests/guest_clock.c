@@ -199,7 +199,200 @@ TEST_F(clock, set_clock_reaches_the_guest)
 	EXPECT_GT(7778000000000, time);
 }
 
-/* The host's rate can always be asked for; VMs get theirs before their vCPUs. */
+/* --- TSC scaling --- */
+
+/* Of the host's rate; the VM's is set before there is a vCPU, or the vCPU's own after. */
+FIXTURE(scaled) {
+	struct vm *vm;
+	struct vcpu *vcpu[2];
+	uint64_t host_khz, khz;
+	uint64_t start;		/* host TSC before there was a vCPU */
+};
+
+FIXTURE_VARIANT(scaled) {
+	uint64_t num, den;
+	bool of_vm;
+};
+
+#define RATE(name, ...)	FIXTURE_VARIANT_ADD(scaled, name) { __VA_ARGS__ }
+
+RATE(twice, 2, 1, true);
+RATE(half, 1, 2, false);
+RATE(a_bit_more, 1003, 1000, true);
+RATE(much_more, 7, 1, false);
+
+FIXTURE_SETUP(scaled)
+{
+	self->vm = vm_new(0);
+	self->host_khz = need_ioctl(self->vm->fd, KVM_GET_TSC_KHZ, 0);
+	self->khz = self->host_khz * variant->num / variant->den;
+	EXPECT_EQ(cap(self->vm, KVM_CAP_TSC_CONTROL), cap(self->vm, KVM_CAP_VM_TSC_CONTROL));
+	if (!cap(self->vm, KVM_CAP_TSC_CONTROL))
+		return;
+	if (variant->of_vm)
+		ASSERT_EQ(0, kvm_ioctl(self->vm->fd, KVM_SET_TSC_KHZ, self->khz));
+	self->start = rdtsc();
+	for (int i = 0; i < 2; i++) {
+		self->vcpu[i] = vcpu_new(self->vm, i);
+		if (!variant->of_vm)
+			ASSERT_EQ(0, kvm_ioctl(self->vcpu[i]->fd, KVM_SET_TSC_KHZ, self->khz));
+		EXPECT_EQ(self->khz, kvm_ioctl(self->vcpu[i]->fd, KVM_GET_TSC_KHZ, 0));
+	}
+}
+
+#define NEED_SCALING() do {						\
+	if (!self->vcpu[0])						\
+		SKIP(return, "no TSC scaling");				\
+} while (0)
+
+FIXTURE_TEARDOWN(scaled)
+{
+	vm_free(self->vm);
+}
+
+/* The guest's TSC and the host's, before it and after. */
+struct moment {
+	uint64_t before, guest, after;
+};
+
+static struct moment moment_now(struct vcpu *vcpu)
+{
+	struct moment m = { .before = rdtsc() };
+
+	m.guest = guest_tsc_now(vcpu);
+	m.after = rdtsc();
+	return m;
+}
+
+#define SPAN	20000000	/* host ticks */
+
+/* What the guest counts lies between what the host counts inside and outside; a ppm is rounding. */
+TEST_F(scaled, runs_at_its_rate)
+{
+	double rate = (double)self->khz / self->host_khz, ticks;
+	struct moment a, b;
+	uint64_t msr;
+
+	NEED_SCALING();
+	a = moment_now(self->vcpu[0]);
+	while (rdtsc() - a.after < SPAN)
+		;
+	b = moment_now(self->vcpu[0]);
+	ticks = b.guest - a.guest;
+	EXPECT_LE((b.before - a.after) * rate * 0.999999, ticks);
+	EXPECT_GE((b.after - a.before) * rate * 1.000001, ticks);
+	/* by its MSR, too */
+	ASSERT_EQ(1, get_msr(self->vcpu[0], MSR_TSC, &msr));
+	EXPECT_LE(b.guest, msr);
+	EXPECT_GE((rdtsc() - b.before) * rate * 1.000001, msr - b.guest);
+}
+
+TEST_F(scaled, vcpus_agree)
+{
+	double rate = (double)self->khz / self->host_khz;
+	struct moment a, b;
+
+	NEED_SCALING();
+	/* as user space does it: all of them from 0, one after the other */
+	ASSERT_EQ(1, set_msr(self->vcpu[0], MSR_TSC, 0));
+	ASSERT_EQ(1, set_msr(self->vcpu[1], MSR_TSC, 0));
+	a = moment_now(self->vcpu[0]);
+	b = moment_now(self->vcpu[1]);
+	EXPECT_GE((a.after - self->start) * rate * 1.000001, a.guest);
+	EXPECT_LE(a.guest, b.guest);
+	EXPECT_GE((b.after - a.before) * rate * 1.000001, b.guest - a.guest);
+}
+
+#define VECTOR	0x51
+
+static volatile int guest_timer_irqs;
+
+static GUEST void guest_timer_irq(struct frame *f)
+{
+	guest_timer_irqs++;
+	apic_write(APIC_EOI, 0);
+}
+
+#define DEADLINES	8
+
+/* How late they were in sum: those spent spinning, those asleep. */
+static volatile uint64_t guest_late[2];
+
+static GUEST uint64_t guest_deadlines(uint64_t ticks)
+{
+	uint64_t deadline;
+
+	guest_handler[VECTOR] = guest_timer_irq;
+	apic_enable();
+	apic_write(APIC_LVTT, 0x40000 | VECTOR);
+	for (int i = 0; i < 2 * DEADLINES; i++) {
+		bool asleep = i % 2;
+
+		guest_timer_irqs = 0;
+		deadline = rdtsc() + ticks;
+		wrmsr(MSR_TSC_DEADLINE, deadline);
+		if (asleep) {
+			while (!guest_timer_irqs)
+				sti_hlt_cli();
+		} else {
+			sti();
+			while (!guest_timer_irqs)
+				;
+			cli();
+		}
+		guest_late[asleep] += rdtsc() - deadline;
+	}
+	return 0;
+}
+
+/*
+ * 3 ms each. A rate mistaken by half would make them 3 ms late, but for the host's tick, which may
+ * come first and has the rest counted anew.
+ */
+TEST_F(scaled, deadlines_are_met)
+{
+	NEED_SCALING();
+	vcpu_start(self->vcpu[0], guest_deadlines, self->khz * 3);
+	vcpu_run_done(self->vcpu[0]);
+	for (int i = 0; i < 2; i++)
+		EXPECT_GT(self->khz / 2 * DEADLINES, in_guest(self->vm, guest_late[i]));
+}
+
+TEST_F(scaled, kvmclock)
+{
+	volatile struct clock_page *c = (void *)(self->vm->mem + GPA_DATA + 0x100);
+	struct kvm_clock_data data;
+	uint64_t time, tsc;
+
+	NEED_SCALING();
+	vcpu_start(self->vcpu[0], guest_enable, GPA_DATA + 0x100);
+	vcpu_run_done(self->vcpu[0]);
+	/* a second of this TSC is a second */
+	EXPECT_LE(999900000, scaled(c, self->khz * 1000));
+	EXPECT_GT(1000100000, scaled(c, self->khz * 1000));
+	/* and what the guest computes is what the host's ioctl says */
+	tsc = guest_tsc_now(self->vcpu[0]);
+	time = c->system_time + scaled(c, tsc - c->tsc_timestamp);
+	ASSERT_EQ(0, kvm_ioctl(self->vm->fd, KVM_GET_CLOCK, &data));
+	EXPECT_LE(time, data.clock + 1000000);
+	EXPECT_GT(time + 1000000000, data.clock);
+}
+
+TEST_F(scaled, rates_that_cannot_be)
+{
+	NEED_SCALING();
+	EXPECT_EQ(-EINVAL, kvm_ioctl(self->vcpu[0]->fd, KVM_SET_TSC_KHZ, 0x7fffffff));
+	EXPECT_EQ(-EINVAL, kvm_ioctl(self->vcpu[0]->fd, KVM_SET_TSC_KHZ, 0xffffffff));
+	EXPECT_EQ(self->khz, kvm_ioctl(self->vcpu[0]->fd, KVM_GET_TSC_KHZ, 0));
+	/* back to the host's */
+	EXPECT_EQ(0, kvm_ioctl(self->vcpu[0]->fd, KVM_SET_TSC_KHZ, 0));
+	EXPECT_EQ(self->host_khz, kvm_ioctl(self->vcpu[0]->fd, KVM_GET_TSC_KHZ, 0));
+}
+
+/*
+ * The host's rate can always be asked for; VMs get theirs before their vCPUs. Without TSC scaling
+ * there is no other; stock kvm then catches up, in jumps.
+ */
 TEST_F(clock, set_tsc_khz)
 {
 	struct vm *fresh = vm_new(VM_BARE);
@@ -212,6 +405,10 @@ TEST_F(clock, set_tsc_khz)
 	EXPECT_EQ(0, kvm_ioctl(fresh->fd, KVM_SET_TSC_KHZ, self->khz));
 	fd = need_ioctl(fresh->fd, KVM_CREATE_VCPU, 0);
 	EXPECT_EQ(self->khz, kvm_ioctl(fd, KVM_GET_TSC_KHZ, 0));
+	if (device_is_vitro() && !cap(self->vm, KVM_CAP_TSC_CONTROL)) {
+		EXPECT_EQ(-EINVAL, kvm_ioctl(fd, KVM_SET_TSC_KHZ, self->khz * 2));
+		EXPECT_EQ(-EINVAL, kvm_ioctl(fresh->fd, KVM_SET_TSC_KHZ, self->khz * 2));
+	}
 }
 
 /* A page that is not there, or that goes away, hurts nobody. */

@@ -30,6 +30,11 @@ static long cap_xcrs(void)
 	return fpu_has_xsave();
 }
 
+static long cap_tsc_control(void)
+{
+	return !!host_caps.tsc_frac_bits;
+}
+
 static const struct cap_row {
 	u16 cap;
 	u32 value;
@@ -125,6 +130,8 @@ static const struct cap_row {
 	{ KVM_CAP_REINJECT_CONTROL, 1 },
 	{ KVM_CAP_TSC_DEADLINE_TIMER, 1 },
 	{ KVM_CAP_GET_TSC_KHZ, 1 },
+	{ KVM_CAP_TSC_CONTROL, .get = cap_tsc_control },
+	{ KVM_CAP_VM_TSC_CONTROL, .get = cap_tsc_control },
 	{ KVM_CAP_CLOCKSOURCE, 1 },
 	{ KVM_CAP_STEAL_TIME, 1 },
 	{ KVM_CAP_ADJUST_CLOCK, CLOCK_FLAGS },

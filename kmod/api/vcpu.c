@@ -79,12 +79,12 @@ static long vcpu_get_tsc_khz(void *object, void *arg, unsigned long raw)
 {
 	const struct vcpu *v = object;
 
-	return v->vm->tsc_khz;
+	return v->tsc_khz;
 }
 
 static long vcpu_set_tsc_khz(void *object, void *arg, unsigned long raw)
 {
-	return tsc_set_khz(raw);
+	return tsc_set_khz(object, raw);
 }
 
 static const struct ioctl_row vcpu_rows[] = {
@@ -128,7 +128,7 @@ static const struct ioctl_row vcpu_rows[] = {
 	IOCTL_READS(KVM_X86_SET_MCE, struct kvm_x86_mce, LOAD, vmce_set),
 	IOCTL_PLAIN(KVM_KVMCLOCK_CTRL, LOAD | SRCU, vcpu_clock_stopped),
 	IOCTL_PLAIN(KVM_GET_TSC_KHZ, 0, vcpu_get_tsc_khz),
-	IOCTL_PLAIN(KVM_SET_TSC_KHZ, 0, vcpu_set_tsc_khz),
+	IOCTL_PLAIN(KVM_SET_TSC_KHZ, LOAD, vcpu_set_tsc_khz),
 	IOCTL_READS(KVM_HAS_DEVICE_ATTR, struct kvm_device_attr, 0, attr_vcpu_has),
 	IOCTL_READS(KVM_GET_DEVICE_ATTR, struct kvm_device_attr, 0, attr_vcpu_get),
 	IOCTL_READS(KVM_SET_DEVICE_ATTR, struct kvm_device_attr, LOAD, attr_vcpu_set),

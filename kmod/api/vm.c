@@ -237,12 +237,12 @@ static long vm_get_tsc_khz(void *object, void *arg, unsigned long raw)
 {
 	const struct vm *vm = object;
 
-	return vm->tsc_khz;
+	return READ_ONCE(vm->tsc_khz);
 }
 
 static long vm_set_tsc_khz(void *object, void *arg, unsigned long raw)
 {
-	return tsc_set_khz(raw);
+	return clock_set_tsc_khz(object, raw);
 }
 
 static long vm_get_clock(void *object, void *arg, unsigned long raw)

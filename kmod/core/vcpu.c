@@ -249,6 +249,7 @@ static void vcpu_power_on(struct vcpu *v)
 {
 	cpu_model_update(&v->model, &host_caps);
 	policy_init(v);
+	tsc_power_on(v);
 	vcpu_load(v);
 	vcpu_reset(v, false);
 	tsc_write(v, 0, true);

@@ -117,7 +117,9 @@ struct vcpu {
 		bool inside_nmi;	/* in SMM: NMIs were masked before, and will be again */
 	} smm;
 	bool owns_debug;		/* until its next exit it reaches DR0-7 itself */
-	u64 tsc_offset;			/* guest TSC minus host TSC */
+	u32 tsc_khz;			/* of the guest's TSC; written with ->mutex, loaded */
+	u64 tsc_ratio;			/* to the host's; host_caps.tsc_frac_bits of it are fraction */
+	u64 tsc_offset;			/* guest TSC minus host TSC in the guest's ticks */
 	u64 tsc_adjust;			/* IA32_TSC_ADJUST; already in the offset */
 	u64 clock_msr, wall_msr;	/* kvmclock MSRs as written; bit 0 of the first: on */
 	struct steal steal;
@@ -304,6 +306,8 @@ int vcpu_write_msr(struct vcpu *v, u32 index, bool host, u64 val);
 void vcpu_model_changed(struct vcpu *v);	/* after model or CR4, XCR0, APIC_BASE changed */
 
 u64 vcpu_read_tsc(struct vcpu *v);
+/* While the guest's TSC counts so far, the host's counts: */
+u64 vcpu_host_ticks(const struct vcpu *v, u64 guest_ticks);
 void vcpu_set_tsc_offset(struct vcpu *v, u64 offset);
 
 #endif

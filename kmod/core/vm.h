@@ -84,6 +84,7 @@ struct vm {
 	u32 tsc_khz;			/* default of new vCPUs */
 	u64 tsc_offset;			/* clock_lock: what vCPUs written together share */
 	u64 tsc_written_ns, tsc_written;/* clock_lock: the last TSC write */
+	u32 tsc_written_khz;		/* clock_lock: of the vCPU written */
 
 	union {				/* the backend's part */
 		struct svm_vm *svm;

@@ -44,8 +44,7 @@ struct host_caps {
 	bool invpcid;		/* the backend lets a guest run INVPCID */
 	bool umip;		/* UMIP works without being emulated */
 	bool spec_ctrl;		/* SPEC_CTRL and PRED_CMD are switched for a guest */
-	bool tsc_scaling;	/* a guest's TSC may tick at its own rate */
-	u8 tsc_frac_bits;	/* of the scaling ratio: 32 AMD, 48 Intel */
+	u8 tsc_frac_bits;	/* of a guest's TSC ratio: 32 AMD, 48 Intel; 0: it is the host's */
 	bool tsc_stable;	/* all CPUs' TSCs agree and never stop */
 
 	u32 tsc_khz;

@@ -95,6 +95,11 @@ int clock_set(struct vm *vm, const struct kvm_clock_data *data)
 	return 0;
 }
 
+static u64 guest_tsc_at(const struct vcpu *v, u64 host_tsc)
+{
+	return tsc_scale(host_tsc, v->tsc_ratio, host_caps.tsc_frac_bits) + v->tsc_offset;
+}
+
 /* Write the page the guest reads: the version is odd while it changes. */
 static void write_page(struct vcpu *v, u8 set_flags)
 {
@@ -111,8 +116,9 @@ static void write_page(struct vcpu *v, u8 set_flags)
 		return;
 	smp_wmb();	/* the guest sees the version change first, and last */
 
-	pvclock_fill(&page, tsc + v->tsc_offset, vm_clock_at(v->vm, tsc, now),
-		     (u64)host_caps.tsc_khz * 1000, host_caps.tsc_stable);
+	pvclock_fill(&page, guest_tsc_at(v, tsc), vm_clock_at(v->vm, tsc, now),
+		     tsc_scale((u64)host_caps.tsc_khz * 1000, v->tsc_ratio,
+			       host_caps.tsc_frac_bits), host_caps.tsc_stable);
 	if (mem_write(v->vm, SPACE_NORMAL, gpa, &page, sizeof(page)))
 		return;
 	smp_wmb();	/* the guest sees the version change first, and last */
@@ -166,44 +172,86 @@ int kvmclock_write_wall(struct vcpu *v, u64 val)
 
 u64 vcpu_read_tsc(struct vcpu *v)
 {
-	return rdtsc() + v->tsc_offset;
+	return guest_tsc_at(v, rdtsc());
 }
 
 void vcpu_set_tsc_offset(struct vcpu *v, u64 offset)
 {
 	v->tsc_offset = offset;
-	backend->set_tsc_offset(v, offset);
+	backend->set_tsc(v, offset, v->tsc_ratio);
 	if (v->clock_msr & 1)
 		vcpu_request(v, REQ_CLOCK);
 }
 
 #define TSC_SLACK_PPM	250
 
-int tsc_set_khz(u32 khz)
+/* What is as good as the host's rate is the host's. 0: the CPU cannot do it. */
+static u64 ratio_of(u32 khz)
 {
 	u32 slack = host_caps.tsc_khz / (1000000 / TSC_SLACK_PPM);
 
-	if (khz && (khz < host_caps.tsc_khz - slack || khz > host_caps.tsc_khz + slack))
+	if (khz >= host_caps.tsc_khz - slack && khz <= host_caps.tsc_khz + slack)
+		return tsc_ratio_one(host_caps.tsc_frac_bits);
+	if (khz >= S32_MAX)
+		return 0;
+	return tsc_ratio(khz, host_caps.tsc_khz, host_caps.tsc_frac_bits);
+}
+
+int clock_set_tsc_khz(struct vm *vm, u32 khz)
+{
+	khz = khz ?: host_caps.tsc_khz;
+	if (!ratio_of(khz))
 		return -EINVAL;
+	WRITE_ONCE(vm->tsc_khz, khz);
 	return 0;
+}
+
+void tsc_power_on(struct vcpu *v)
+{
+	v->tsc_khz = READ_ONCE(v->vm->tsc_khz);
+	v->tsc_ratio = ratio_of(v->tsc_khz);
+}
+
+int tsc_set_khz(struct vcpu *v, u32 khz)
+{
+	u64 ratio;
+
+	khz = khz ?: host_caps.tsc_khz;
+	ratio = ratio_of(khz);
+	if (!ratio)
+		return -EINVAL;
+	v->tsc_khz = khz;
+	v->tsc_ratio = ratio;
+	vcpu_set_tsc_offset(v, v->tsc_offset);
+	return 0;
+}
+
+u64 vcpu_host_ticks(const struct vcpu *v, u64 guest_ticks)
+{
+	if (likely(v->tsc_ratio == tsc_ratio_one(host_caps.tsc_frac_bits)))
+		return guest_ticks;
+	return tsc_unscale(guest_ticks, v->tsc_ratio, host_caps.tsc_frac_bits);
 }
 
 #define TSC_MATCH_NS	NSEC_PER_SEC
 
 /*
  * User space sets up vCPUs one after the other and means them to agree: a write within a
- * second of what the last write has become (or of 0) shares that write's offset.
+ * second of what the last write has become (or of 0) shares that write's offset, if their
+ * rates are the same.
  */
-static u64 matched_offset(struct vm *vm, u64 val)
+static u64 matched_offset(struct vcpu *v, u64 val)
 {
-	u64 tsc, now, elapsed, expected, slack = tsc_from_ns(TSC_MATCH_NS, host_caps.tsc_khz);
+	u64 tsc, now, elapsed, expected, slack = tsc_from_ns(TSC_MATCH_NS, v->tsc_khz);
+	struct vm *vm = v->vm;
 	u64 offset;
 
 	sample(&tsc, &now);
+	tsc = tsc_scale(tsc, v->tsc_ratio, host_caps.tsc_frac_bits);
 	raw_spin_lock_irq(&vm->clock_lock);
 	elapsed = now - vm->tsc_written_ns;
-	expected = vm->tsc_written + tsc_from_ns(elapsed, host_caps.tsc_khz);
-	if (vm->tsc_written_ns && elapsed < TSC_MATCH_NS &&
+	expected = vm->tsc_written + tsc_from_ns(elapsed, v->tsc_khz);
+	if (vm->tsc_written_khz == v->tsc_khz && elapsed < TSC_MATCH_NS &&
 	    (!val || (s64)(val - expected + slack) >= 0) && (!val || val <= expected + slack)) {
 		offset = vm->tsc_offset;
 	} else {
@@ -212,6 +260,7 @@ static u64 matched_offset(struct vm *vm, u64 val)
 	}
 	vm->tsc_written = offset + tsc;
 	vm->tsc_written_ns = now;
+	vm->tsc_written_khz = v->tsc_khz;
 	raw_spin_unlock_irq(&vm->clock_lock);
 	return offset;
 }
@@ -221,7 +270,7 @@ void tsc_write(struct vcpu *v, u64 val, bool host)
 	u64 step;
 
 	if (host) {
-		vcpu_set_tsc_offset(v, matched_offset(v->vm, val));
+		vcpu_set_tsc_offset(v, matched_offset(v, val));
 		return;
 	}
 	step = val - vcpu_read_tsc(v);

@@ -27,10 +27,13 @@ int kvmclock_write_wall(struct vcpu *v, u64 val);	/* MSR_KVM_WALL_CLOCK(_NEW) */
 int kvmclock_stopped(struct vcpu *v);
 
 /*
- * KVM_SET_TSC_KHZ, 0: the host's. A guest's TSC is the host's: only what is as good as equal
- * can be promised, or -EINVAL.
+ * KVM_SET_TSC_KHZ, 0: the host's. -EINVAL where the CPU cannot do it: without TSC scaling all
+ * but what is as good as the host's. clock_set_tsc_khz(): of vCPUs to come, any thread.
+ * tsc_set_khz(): loaded; the offset stays, so the guest's TSC jumps.
  */
-int tsc_set_khz(u32 khz);
+void tsc_power_on(struct vcpu *v);		/* at the VM's rate; before it is first loaded */
+int __must_check clock_set_tsc_khz(struct vm *vm, u32 khz);
+int __must_check tsc_set_khz(struct vcpu *v, u32 khz);
 
 /* IA32_TSC and IA32_TSC_ADJUST written, by user space (@host) or the guest. Loaded. */
 void tsc_write(struct vcpu *v, u64 val, bool host);

@@ -61,7 +61,8 @@ struct backend {
 
 	/* policy: loaded */
 	void (*apply_policy)(struct vcpu *v);
-	void (*set_tsc_offset)(struct vcpu *v, u64 offset);
+	/* @ratio: 1.0 if host_caps.tsc_frac_bits is 0. @offset is added after scaling. */
+	void (*set_tsc)(struct vcpu *v, u64 offset, u64 ratio);
 	/*
 	 * Have the guest exit (EXIT_DEADLINE) once its TSC has reached @guest_tsc; 0: no more.
 	 * It may exit early, by a rounding. Not loaded. false: it will not, the deadline is too

@@ -9,6 +9,7 @@
  */
 #include <linux/cpu.h>
 #include <linux/hw_breakpoint.h>
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/reboot.h>
 #include <linux/syscore_ops.h>
@@ -27,6 +28,10 @@
 #include "host.h"
 
 const struct backend *backend;
+bool host_tsc_scaling = true;
+module_param_named(tsc_scaling, host_tsc_scaling, bool, 0444);
+MODULE_PARM_DESC(tsc_scaling, "a guest's TSC may run at a rate of its own");
+
 struct host_caps host_caps;
 
 static DEFINE_MUTEX(virt_mutex);

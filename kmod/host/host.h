@@ -19,6 +19,7 @@
 
 #include "../cpu/host_caps.h"
 
+extern bool host_tsc_scaling;		/* parameter: may it be used; set up: is it? */
 extern struct host_caps host_caps;	/* constant after load */
 
 int host_init(void);	/* choose the backend, fill host_caps; -EOPNOTSUPP: no hardware for us */

@@ -72,7 +72,7 @@ static void timer_arm(struct vcpu *v, bool asleep)
 			return;
 		}
 		/* Rounded up: too early would only mean to arm again. */
-		next = now_ns() + tsc_to_ns(deadline - tsc, v->vm->tsc_khz) + 1;
+		next = now_ns() + tsc_to_ns(deadline - tsc, v->tsc_khz) + 1;
 	} else if (l->in_guest) {
 		arm_in_guest(v, 0);
 	}
@@ -264,7 +264,7 @@ bool irq_to_inject(struct vcpu *v)
 static void wait_for_deadline(struct vcpu *v)
 {
 	struct lapic *l = v->lapic;
-	u32 max = tsc_from_ns(MAX_ADVANCE_NS, v->vm->tsc_khz);
+	u32 max = tsc_from_ns(MAX_ADVANCE_NS, v->tsc_khz);
 	u64 deadline = l->early_deadline, late = vcpu_read_tsc(v) - deadline;
 
 	l->early_deadline = 0;

@@ -36,6 +36,9 @@ u64 svm_iopm_pa, svm_msrpm_pa;
 
 static void *iopm, *msrpm;
 
+/* Of MSR_AMD64_TSC_RATIO. */
+#define TSC_FRAC_BITS	32
+
 /* Two bits a port for 64K ports and the bytes a wide access at the end needs. */
 #define IOPM_ORDER	2
 /* Two bits (read, write) an MSR, in three ranges of 8K MSRs, 2 KiB each. */
@@ -113,11 +116,13 @@ static void negotiate(void)
 	flush_by_asid &= boot_cpu_has(X86_FEATURE_FLUSHBYASID);
 	pause_filter &= boot_cpu_has(X86_FEATURE_PAUSEFILTER);
 	decode_assists &= boot_cpu_has(X86_FEATURE_DECODEASSISTS);
+	host_tsc_scaling &= boot_cpu_has(X86_FEATURE_TSCRATEMSR);
 	svm_has = (struct svm_features){
 		.next_rip = next_rip,
 		.flush_by_asid = flush_by_asid,
 		.pause_filter = pause_filter,
 		.decode_assists = decode_assists,
+		.tsc_scaling = host_tsc_scaling,
 		.asids = cpuid_ebx(SVM_CPUID_FUNC),
 	};
 }
@@ -143,10 +148,27 @@ int svm_setup(struct host_caps *caps)
 
 	negotiate();
 
+	caps->tsc_frac_bits = svm_has.tsc_scaling ? TSC_FRAC_BITS : 0;
 	caps->tdp = true;
 	caps->tdp_levels = pgtable_l5_enabled() ? 5 : 4;
 	caps->tdp_max_leaf = 3;	/* the host has no 1G pages when the CPU has none */
 	return 0;
+}
+
+/**
+ * svm_load_tsc_ratio() - the rate at which guests' TSCs run on this CPU
+ * @ratio: to the host's, which it does not change; preemption off
+ *
+ * Without TSC scaling there is but one. APM "TSC Ratio MSR".
+ */
+void svm_load_tsc_ratio(u64 ratio)
+{
+	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
+
+	if (!svm_has.tsc_scaling || c->tsc_ratio == ratio)
+		return;
+	c->tsc_ratio = ratio;
+	wrmsrl(MSR_AMD64_TSC_RATIO, ratio);
 }
 
 int svm_cpu_on(void)
@@ -162,6 +184,7 @@ int svm_cpu_on(void)
 	wrmsrl(MSR_VM_HSAVE_PA, __sme_set(__pa(c->hsave)));
 
 	c->tsc_aux = host_tsc_aux();
+	c->tsc_ratio = 0;	/* whatever it is, it is written */
 
 	/* ASID 0 is the host's. A new generation: nothing of an earlier run is trusted. */
 	c->asid_generation++;
@@ -174,6 +197,7 @@ void svm_cpu_off(void)
 {
 	u64 efer;
 
+	svm_load_tsc_ratio(BIT_ULL(TSC_FRAC_BITS));
 	wrmsrl(MSR_VM_HSAVE_PA, 0);
 	rdmsrl(MSR_EFER, efer);
 	wrmsrl(MSR_EFER, efer & ~EFER_SVME);

@@ -74,9 +74,13 @@ void svm_apply_policy(struct vcpu *v)
 	s->vmcb->control.clean = 0;
 }
 
-void svm_set_tsc_offset(struct vcpu *v, u64 offset)
+void svm_set_tsc(struct vcpu *v, u64 offset, u64 ratio)
 {
 	v->svm->vmcb->control.tsc_offset = offset;
+	v->svm->vmcb->control.clean = 0;
+	preempt_disable();
+	svm_load_tsc_ratio(ratio);
+	preempt_enable();
 }
 
 /* Without flush-by-ASID a fresh ASID does it: old entries can no longer match. */

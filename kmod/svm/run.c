@@ -69,6 +69,7 @@ void svm_load(struct vcpu *v, int cpu)
 		v->svm->asid_generation = 0;
 		v->svm->vmcb->control.clean = 0;
 	}
+	svm_load_tsc_ratio(v->tsc_ratio);
 	/* The host's FS base and KERNEL_GS_BASE are this thread's: saved at each load. */
 	asm volatile("vmsave %0" : : "a" (this_cpu_read(svm_cpus.host_pa)) : "memory");
 }
@@ -171,7 +172,7 @@ const struct backend svm_backend = {
 	.entered = G_GPR | G_IP,
 
 	.apply_policy = svm_apply_policy,
-	.set_tsc_offset = svm_set_tsc_offset,
+	.set_tsc = svm_set_tsc,
 	.own_debug = svm_own_debug,
 	.flush_tlb = svm_flush_tlb,
 	.change_space = svm_change_space,

@@ -46,6 +46,7 @@ struct svm_cpu {
 	struct vmcb *host;	/* VMSAVE area of the host's FS, GS, TR, LDTR and MSRs */
 	u64 host_pa;
 	u64 tsc_aux;		/* what MSR_TSC_AUX holds: the host's or a guest's */
+	u64 tsc_ratio;		/* what MSR_AMD64_TSC_RATIO holds: the last guest's */
 	void *hsave;		/* what VM_HSAVE_PA points at; the CPU's own */
 };
 
@@ -53,7 +54,7 @@ DECLARE_PER_CPU(struct svm_cpu, svm_cpus);
 
 /* What is used of this CPU's SVM beyond the baseline; constant after setup. */
 struct svm_features {
-	bool next_rip, flush_by_asid, pause_filter, decode_assists;
+	bool next_rip, flush_by_asid, pause_filter, decode_assists, tsc_scaling;
 	u32 asids;
 };
 
@@ -79,6 +80,7 @@ void svm_teardown(void);
 int svm_cpu_on(void);
 void svm_cpu_off(void);
 void svm_asid_assign(struct vcpu *v);
+void svm_load_tsc_ratio(u64 ratio);
 
 /* run.c */
 int svm_vm_init(struct vm *vm);
@@ -96,7 +98,7 @@ void svm_flush(struct vcpu *v, u32 groups);
 /* policy.c */
 void svm_policy_init(struct svm_vcpu *s);
 void svm_apply_policy(struct vcpu *v);
-void svm_set_tsc_offset(struct vcpu *v, u64 offset);
+void svm_set_tsc(struct vcpu *v, u64 offset, u64 ratio);
 void svm_own_debug(struct vcpu *v, bool own);
 void svm_flush_tlb(struct vcpu *v);
 void svm_change_space(struct vcpu *v);

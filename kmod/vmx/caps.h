@@ -30,7 +30,8 @@ struct vmx_caps {
 #define VMX_OPT_TIMER		BIT(7)	/* VMX-preemption timer */
 #define VMX_OPT_PML		BIT(8)	/* needs VMX_OPT_EPT_AD */
 #define VMX_OPT_APICV		BIT(9)	/* needs VMX_OPT_TPR_SHADOW */
-#define VMX_OPT_ALL		(BIT(10) - 1)
+#define VMX_OPT_TSC_SCALING	BIT(10)
+#define VMX_OPT_ALL		(BIT(11) - 1)
 
 /* All of VMX_OPT_APICV, or nothing. */
 #define VMX_APICV_CTLS	(SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE | \

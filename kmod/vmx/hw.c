@@ -21,6 +21,7 @@
 #include <asm/tlbflush.h>
 
 #include "../cpu/host_caps.h"
+#include "../host/host.h"
 #include "vmx.h"
 
 static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true, preemption_timer = true, pml = true;
@@ -220,6 +221,7 @@ static const struct { bool *on; u32 option; } switches[] = {
 	{ &pml, VMX_OPT_PML },
 	{ &apicv, VMX_OPT_APICV },
 	{ &invpcid, VMX_OPT_INVPCID },
+	{ &host_tsc_scaling, VMX_OPT_TSC_SCALING },
 };
 
 static int negotiate(void)
@@ -302,6 +304,7 @@ int vmx_setup(struct host_caps *caps)
 	caps->tdp_max_leaf = vmx_has(VMX_OPT_EPT_1G) ? 3 : 2;
 	caps->tdp_log = vmx_has(VMX_OPT_PML);
 	caps->apicv = vmx_has(VMX_OPT_APICV);
+	caps->tsc_frac_bits = vmx_has(VMX_OPT_TSC_SCALING) ? 48 : 0;
 	caps->invpcid = vmx_has(VMX_OPT_INVPCID);
 	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);
 	return 0;

@@ -133,9 +133,11 @@ void vmx_own_debug(struct vcpu *v, bool own)
 	r->dr7 = vmcs_read(GUEST_DR7);
 }
 
-void vmx_set_tsc_offset(struct vcpu *v, u64 offset)
+void vmx_set_tsc(struct vcpu *v, u64 offset, u64 ratio)
 {
 	vmcs_write(TSC_OFFSET, offset);
+	if (vmx_has(VMX_OPT_TSC_SCALING))
+		vmcs_write(TSC_MULTIPLIER, ratio);
 }
 
 /* Its page is the virtual-APIC page while the CPU runs it. */
@@ -164,11 +166,12 @@ void vmx_set_apic_tops(struct vcpu *v, int irr, int isr)
 	vmcs_write(GUEST_INTR_STATUS, max(isr, 0) << 8 | max(irr, 0));
 }
 
+/* It counts by the host's TSC. */
 static u64 timer_ticks(struct vcpu *v, u64 guest_tsc)
 {
 	u64 now = vcpu_read_tsc(v);
 
-	return guest_tsc > now ? (guest_tsc - now) >> vmx_config.timer_shift : 0;
+	return guest_tsc > now ? vcpu_host_ticks(v, guest_tsc - now) >> vmx_config.timer_shift : 0;
 }
 
 bool vmx_set_deadline(struct vcpu *v, u64 guest_tsc)

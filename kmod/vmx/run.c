@@ -291,7 +291,7 @@ const struct backend vmx_backend = {
 	.flush = vmx_flush,
 
 	.apply_policy = vmx_apply_policy,
-	.set_tsc_offset = vmx_set_tsc_offset,
+	.set_tsc = vmx_set_tsc,
 	.set_deadline = vmx_set_deadline,
 	.set_apic = vmx_set_apic,
 	.set_apic_tops = vmx_set_apic_tops,

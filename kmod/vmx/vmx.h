@@ -177,7 +177,7 @@ void vmx_put_msrs(struct vmx_vcpu *s);
 /* policy.c */
 void vmx_policy_init(struct vcpu *v);
 void vmx_apply_policy(struct vcpu *v);
-void vmx_set_tsc_offset(struct vcpu *v, u64 offset);
+void vmx_set_tsc(struct vcpu *v, u64 offset, u64 ratio);
 bool vmx_set_deadline(struct vcpu *v, u64 guest_tsc);
 void vmx_start_timer(struct vcpu *v);
 void vmx_set_apic(struct vcpu *v, const struct apic_setup *apic);
