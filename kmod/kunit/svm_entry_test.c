@@ -90,6 +90,8 @@ static void test_wrong(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, f.field, wrongs[i].field);
 		KUNIT_EXPECT_EQ(test, f.value, wrongs[i].val);
 		seen[f.nr] = true;
+		kunit_info(test, "entry-check: svm|%s|%s|0x%llx|%s\n", f.section, f.field,
+			   f.value, f.rule);
 	}
 	for (i = 0; i < svm_entry_nr_rules; i++)
 		KUNIT_EXPECT_TRUE_MSG(test, seen[i], "rule %u is not tested", i);

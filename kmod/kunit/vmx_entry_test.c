@@ -221,6 +221,8 @@ static void test_wrong(struct kunit *test)
 			continue;
 		KUNIT_EXPECT_EQ_MSG(test, f.value, wrongs[i].set[0].val, "row %u", i);
 		seen[f.nr] = true;
+		kunit_info(test, "entry-check: vmx|%s|%s%s|0x%llx|%s\n", f.section, f.unit,
+			   f.field, f.value, f.rule);
 	}
 	for (i = 0; i < vmx_entry_nr_rules; i++)
 		KUNIT_EXPECT_TRUE_MSG(test, seen[i], "rule %u is not tested", i);
