@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sys/mman.h>
 #include "kselftest_harness.h"
 #include "guest.h"
 
@@ -275,58 +276,106 @@ TEST_F(irq, x2apic)
 	EXPECT_EQ(20, vcpu_run_done(self->vcpu));
 }
 
-/* Priorities, vectors in service and their ends are right, whoever keeps them. */
-static GUEST void nested_x2apic_irq(struct frame *f)
+/* Priorities, vectors in service and their ends are right, whoever keeps them, in both modes. */
+static bool guest_x2;
+
+static GUEST uint32_t reg_read(int reg)
 {
-	guest_others++;
-	GUEST_ASSERT((rdmsr(X2APIC(APIC_PPR)) & 0xf0) == (OTHER & 0xf0));
-	GUEST_ASSERT(rdmsr(X2APIC(APIC_ISR + 0x10 * (OTHER / 32))) & 1u << OTHER % 32);
-	wrmsr(X2APIC(APIC_EOI), 0);
+	return guest_x2 ? rdmsr(X2APIC(reg)) : apic_read(reg);
 }
 
-static GUEST void nesting_x2apic_irq(struct frame *f)
+static GUEST void reg_write(int reg, uint32_t val)
+{
+	if (guest_x2)
+		wrmsr(X2APIC(reg), val);
+	else
+		apic_write(reg, val);
+}
+
+static GUEST void self_ipi(int vector)
+{
+	if (guest_x2)
+		wrmsr(0x83f, vector);
+	else
+		apic_write(APIC_ICR, 0x40000 | vector);
+}
+
+static GUEST bool bit_of(int map, int vector)
+{
+	return reg_read(map + 0x10 * (vector / 32)) & 1u << vector % 32;
+}
+
+static GUEST void count_any_irq(struct frame *f)
+{
+	guest_irqs++;
+	reg_write(APIC_EOI, 0);
+}
+
+static GUEST void nested_irq(struct frame *f)
+{
+	guest_others++;
+	GUEST_ASSERT((reg_read(APIC_PPR) & 0xf0) == (OTHER & 0xf0));
+	GUEST_ASSERT(bit_of(APIC_ISR, OTHER));
+	reg_write(APIC_EOI, 0);
+}
+
+static GUEST void nesting_irq(struct frame *f)
 {
 	int before = guest_others;
 
 	guest_irqs++;
-	GUEST_ASSERT((rdmsr(X2APIC(APIC_PPR)) & 0xf0) == (VECTOR & 0xf0));
+	GUEST_ASSERT((reg_read(APIC_PPR) & 0xf0) == (VECTOR & 0xf0));
 	/* one above comes in between, the same waits */
-	wrmsr(0x83f, VECTOR);
-	wrmsr(0x83f, OTHER);
+	self_ipi(VECTOR);
+	self_ipi(OTHER);
 	sti_nop_cli();
 	GUEST_ASSERT(guest_others == before + 1);
-	GUEST_ASSERT(rdmsr(X2APIC(APIC_IRR + 0x10 * (VECTOR / 32))) & 1u << VECTOR % 32);
+	GUEST_ASSERT(bit_of(APIC_IRR, VECTOR));
 	if (guest_irqs % 2 == 0)
-		wrmsr(X2APIC(APIC_TPR), VECTOR);
-	wrmsr(X2APIC(APIC_EOI), 0);
+		reg_write(APIC_TPR, VECTOR);
+	reg_write(APIC_EOI, 0);
+}
+
+static GUEST uint64_t priorities(uint64_t n)
+{
+	uint64_t cr8;
+
+	guest_irqs = 0;
+	guest_handler[VECTOR] = nesting_irq;
+	guest_handler[OTHER] = nested_irq;
+	GUEST_ASSERT(reg_read(APIC_TPR) == 0);
+	GUEST_SYNC(0);
+	for (uint64_t i = 0; i < n; i++) {
+		self_ipi(VECTOR);
+		sti_nop_cli();
+		/* twice each time: then the priority holds the third back */
+		GUEST_ASSERT(guest_irqs == 2 * (i + 1));
+		GUEST_ASSERT(reg_read(APIC_TPR) == VECTOR);
+		GUEST_ASSERT(bit_of(APIC_IRR, VECTOR));
+		asm volatile("mov %%cr8, %0" : "=r"(cr8));
+		GUEST_ASSERT(cr8 == VECTOR >> 4);
+		guest_handler[VECTOR] = count_any_irq;
+		reg_write(APIC_TPR, 0);
+		sti_nop_cli();
+		GUEST_ASSERT(guest_irqs-- == 2 * (i + 1) + 1);
+		guest_handler[VECTOR] = nesting_irq;
+	}
+	GUEST_SYNC(1);
+	return guest_irqs;
 }
 
 static GUEST uint64_t guest_x2apic_priorities(uint64_t n)
 {
-	uint64_t cr8;
-
-	guest_handler[VECTOR] = nesting_x2apic_irq;
-	guest_handler[OTHER] = nested_x2apic_irq;
+	guest_x2 = true;
 	x2apic_enable();
-	GUEST_ASSERT(rdmsr(X2APIC(APIC_TPR)) == 0);
-	GUEST_SYNC(0);
-	for (uint64_t i = 0; i < n; i++) {
-		wrmsr(0x83f, VECTOR);
-		sti_nop_cli();
-		/* twice each time: then the priority holds the third back */
-		GUEST_ASSERT(guest_irqs == 2 * (i + 1));
-		GUEST_ASSERT(rdmsr(X2APIC(APIC_TPR)) == VECTOR);
-		GUEST_ASSERT(rdmsr(X2APIC(APIC_IRR + 0x10 * (VECTOR / 32))) & 1u << VECTOR % 32);
-		asm volatile("mov %%cr8, %0" : "=r"(cr8));
-		GUEST_ASSERT(cr8 == VECTOR >> 4);
-		guest_handler[VECTOR] = count_x2apic_irq;
-		wrmsr(X2APIC(APIC_TPR), 0);
-		sti_nop_cli();
-		GUEST_ASSERT(guest_irqs-- == 2 * (i + 1) + 1);
-		guest_handler[VECTOR] = nesting_x2apic_irq;
-	}
-	GUEST_SYNC(1);
-	return guest_irqs;
+	return priorities(n);
+}
+
+static GUEST uint64_t guest_xapic_priorities(uint64_t n)
+{
+	guest_x2 = false;
+	apic_enable();
+	return priorities(n);
 }
 
 TEST_F(irq, x2apic_priorities)
@@ -341,6 +390,107 @@ TEST_F(irq, x2apic_priorities)
 				 stat_of(self->vcpu->fd, "exits_wrmsr"));
 	}
 	EXPECT_EQ(40, vcpu_run_done(self->vcpu));
+}
+
+TEST_F(irq, xapic_priorities)
+{
+	uint64_t access, write, fault;
+
+	start(self->vcpu, guest_xapic_priorities, 20);
+	access = stat_of(self->vcpu->fd, "exits_apic_access");
+	write = stat_of(self->vcpu->fd, "exits_apic_write");
+	fault = stat_of(self->vcpu->fd, "exits_tdp_fault");
+	vcpu_run_until(self->vcpu, PORT_SYNC);
+	if (vmx_uses("apicv_xapic")) {
+		/* reads of PPR are what a CPU leaves to us; some code and data were touched first */
+		EXPECT_EQ(access + 4 * 20, stat_of(self->vcpu->fd, "exits_apic_access"));
+		EXPECT_EQ(write, stat_of(self->vcpu->fd, "exits_apic_write"));
+		EXPECT_GT(fault + 20, stat_of(self->vcpu->fd, "exits_tdp_fault"));
+	}
+	EXPECT_EQ(40, vcpu_run_done(self->vcpu));
+}
+
+/* What writes do beyond changing the register, and reads that are computed. */
+static GUEST uint64_t guest_xapic_writes(uint64_t unused)
+{
+	uint32_t count;
+
+	guest_x2 = false;
+	apic_enable();
+	/* bits that are not there do not stay */
+	apic_write(APIC_DFR, 0);
+	GUEST_ASSERT(apic_read(APIC_DFR) == 0x0fffffff);
+	apic_write(APIC_DFR, ~0u);
+	apic_write(APIC_LDR, ~0u);
+	GUEST_ASSERT(apic_read(APIC_LDR) == 0xff000000);
+	apic_write(APIC_LVT1, ~0u);
+	GUEST_ASSERT(!(apic_read(APIC_LVT1) & 0xfff00000));
+	/* the timer's count runs; a mode of its own stops it */
+	apic_write(APIC_LVTT, 0x20000 | VECTOR);
+	apic_write(APIC_TMICT, 1000000000);
+	count = apic_read(APIC_TMCCT);
+	GUEST_ASSERT(count && count <= 1000000000);
+	apic_write(APIC_LVTT, 0x40000 | VECTOR);
+	GUEST_ASSERT(apic_read(APIC_TMCCT) == 0);
+	GUEST_ASSERT(apic_read(APIC_TMICT) == 0);
+	apic_write(APIC_TMICT, 5);
+	GUEST_ASSERT(apic_read(APIC_TMICT) == 0);
+	/* switched off by software, it masks its sources */
+	apic_write(APIC_LVTT, VECTOR);
+	apic_write(APIC_SPIV, 0xff);
+	GUEST_ASSERT(apic_read(APIC_LVTT) & 0x10000);
+	return 0;
+}
+
+TEST_F(irq, xapic_writes)
+{
+	vcpu_start(self->vcpu, guest_xapic_writes, 0);
+	vcpu_run_done(self->vcpu);
+}
+
+/* In x2APIC mode there is nothing at its address, but with another vCPU in xAPIC mode. */
+static GUEST uint64_t guest_x2apic_reads_memory(uint64_t unused)
+{
+	x2apic_enable();
+	apic_write(APIC_TPR, 0x50);
+	GUEST_ASSERT(rdmsr(X2APIC(APIC_TPR)) == 0);
+	return apic_read(0x30);
+}
+
+TEST_F(irq, xapic_beside_x2apic)
+{
+	struct vcpu *other = vcpu_new(self->vm, 1);
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+
+	need_ioctl(other->fd, KVM_SET_MP_STATE, &runnable);
+	for (int i = 0; i < 2; i++) {
+		start(self->vcpu, guest_xapic_priorities, 4);
+		vcpu_run_until(self->vcpu, PORT_SYNC);
+		EXPECT_EQ(8, vcpu_run_done(self->vcpu));
+		vcpu_start(other, guest_x2apic_reads_memory, 0);
+		EXPECT_EQ(0xffffffff, vcpu_run_done(other));
+	}
+}
+
+static GUEST uint64_t guest_read_version(uint64_t unused)
+{
+	return apic_read(0x30);
+}
+
+TEST_F(irq, memory_in_place_of_the_apic)
+{
+	uint32_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int r;
+
+	vcpu_start(self->vcpu, guest_read_version, 0);
+	EXPECT_NE(0x1234, vcpu_run_done(self->vcpu));
+	page[0x30 / 4] = 0x1234;
+	r = vm_slot(self->vm, 9, 0, APIC_BASE, 4096, page);
+	if (r == -EEXIST && !device_is_vitro())
+		SKIP(return, "kvm has a slot of its own there");
+	ASSERT_EQ(0, r);
+	vcpu_start(self->vcpu, guest_read_version, 0);
+	EXPECT_EQ(0x1234, vcpu_run_done(self->vcpu));
 }
 
 /* Vectors that there are not, sent to oneself, are errors. */

@@ -287,7 +287,12 @@ static GUEST uint64_t guest_eoi(uint64_t with_cell)
 TEST_F(pv, eoi)
 {
 	vcpu_start(self->vcpu[0], guest_eoi, 1);
-	EXPECT_LE(18, vcpu_run_done(self->vcpu[0]));
+	/* where an EOI takes no exit it is not offered */
+	if (vmx_uses("apicv_xapic")) {
+		EXPECT_EQ(0, vcpu_run_done(self->vcpu[0]));
+	} else {
+		EXPECT_LE(18, vcpu_run_done(self->vcpu[0]));
+	}
 	vcpu_start(self->vcpu[0], guest_eoi, 0);
 	EXPECT_EQ(0, vcpu_run_done(self->vcpu[0]));
 }

@@ -55,6 +55,7 @@ static long vcpu_tpr_reporting(void *object, void *arg, unsigned long raw)
 	if (ctl->flags)
 		return -EINVAL;
 	v->tpr_reporting = ctl->enabled;
+	vcpu_request(v, REQ_APIC);
 	return 0;
 }
 

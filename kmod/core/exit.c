@@ -398,17 +398,30 @@ static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
 	return to_user(v, KVM_EXIT_IO);
 }
 
+/* No slot is there: a device, or the page of local APICs that the CPU runs. */
+static enum verdict handle_device(struct vcpu *v, struct vm_exit *e)
+{
+	if (lapic_in_cpu(v) && !(e->tdp.access & ACCESS_FETCH) && tdp_map_own(v, e->tdp.gpa))
+		return RESUME;
+	return glue_mmio(v, e->tdp.gpa, e->tdp.access);
+}
+
+static enum verdict handle_apic_access(struct vcpu *v, struct vm_exit *e)
+{
+	return glue_mmio(v, e->tdp.gpa, e->tdp.access);
+}
+
 static enum verdict handle_tdp_fault(struct vcpu *v, struct vm_exit *e)
 {
 	if (slots_is_hole(&v->vm->slots, &v->slot_cache, e->tdp.gpa >> PAGE_SHIFT))
-		return glue_mmio(v, e->tdp.gpa, e->tdp.access);
+		return handle_device(v, e);
 
 	switch (tdp_fault(v, e->tdp.gpa, e->tdp.access)) {
 	case TDP_MAPPED:
 	case TDP_RETRY:
 		return RESUME;
 	case TDP_MMIO:
-		return glue_mmio(v, e->tdp.gpa, e->tdp.access);
+		return handle_device(v, e);
 	case TDP_READONLY:
 		return glue_emulate(v, e->tdp.gpa, WHY_READ_ONLY);
 	case TDP_NOMEM:
@@ -538,6 +551,7 @@ const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_DEADLINE]		= { "deadline",		false, handle_deadline },
 	[EXIT_APIC_EOI]		= { "apic_eoi",		false, handle_apic_eoi },
 	[EXIT_APIC_WRITE]	= { "apic_write",	false, handle_apic_write },
+	[EXIT_APIC_ACCESS]	= { "apic_access",	false, handle_apic_access },
 	[EXIT_CPUID]		= { "cpuid",		true,  handle_cpuid },
 	[EXIT_RDMSR]		= { "rdmsr",		true,  handle_rdmsr },
 	[EXIT_WRMSR]		= { "wrmsr",		true,  handle_wrmsr },

@@ -20,6 +20,7 @@ enum exit_kind {
 	EXIT_DEADLINE,		/* the time has come that set_deadline() was told */
 	EXIT_APIC_EOI,		/* of an APIC that the CPU runs: a vector has ended */
 	EXIT_APIC_WRITE,	/* the same: a register was written that wants more */
+	EXIT_APIC_ACCESS,	/* the same: it leaves this access to us (@tdp) */
 	EXIT_CPUID,
 	EXIT_RDMSR,
 	EXIT_WRMSR,

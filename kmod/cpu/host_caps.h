@@ -41,6 +41,7 @@ struct host_caps {
 	bool tdp;		/* nested paging is on (we refuse without) */
 	bool tdp_log;		/* the CPU logs the pages there that it marks dirty */
 	bool apicv;		/* the CPU can run a guest's local APIC (set_apic()) */
+	bool apicv_xapic;	/* in xAPIC mode, too */
 	bool invpcid;		/* the backend lets a guest run INVPCID */
 	bool umip;		/* UMIP works without being emulated */
 	bool spec_ctrl;		/* SPEC_CTRL and PRED_CMD are switched for a guest */

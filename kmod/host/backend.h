@@ -27,10 +27,11 @@ enum verdict;
 
 #define RING_CPU_LOG	64	/* in a VM with dirty rings drain_log() has no more at once */
 
-/* A local APIC in x2APIC mode, for the CPU to run. */
+/* A local APIC, for the CPU to run. */
 struct apic_setup {
 	void *page;		/* of registers, as irq/vlapic.h has it */
 	bool run;		/* the CPU delivers from IRR, does most accesses, changes the page */
+	u64 access_pa;		/* xAPIC mode: of the page that is mapped where it is; else 0 */
 	u64 eoi_exits[4];	/* vectors whose end exits: EXIT_APIC_EOI */
 };
 

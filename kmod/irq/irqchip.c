@@ -9,6 +9,8 @@
 #include <linux/slab.h>
 
 #include "../core/vcpu.h"
+#include "../host/host.h"
+#include "../mem/tdp.h"
 #include "irqchip.h"
 #include "lapic.h"
 
@@ -551,6 +553,14 @@ static struct irqchip *chip_alloc(struct vm *vm, struct route_table *routes)
 	return chip;
 }
 
+/* Where a CPU that runs APICs in xAPIC mode knows accesses to them; it goes with the VM. */
+static int create_access_page(struct vm *vm)
+{
+	if (!host_caps.apicv_xapic || vm->tdp.own.page)
+		return 0;
+	return tdp_create_own(vm, VLAPIC_BASE_ADDR >> PAGE_SHIFT);
+}
+
 int irqchip_create(struct vm *vm)
 {
 	struct irqchip *chip;
@@ -562,6 +572,9 @@ int irqchip_create(struct vm *vm)
 	if (vm->nr_vcpus)
 		return -EINVAL;
 
+	r = create_access_page(vm);
+	if (r)
+		return r;
 	chip = chip_alloc(vm, default_routes());
 	if (!chip)
 		return -ENOMEM;
@@ -581,6 +594,7 @@ int irqchip_create(struct vm *vm)
 int irqchip_create_split(struct vm *vm, u64 eoi_gsis)
 {
 	struct irqchip *chip;
+	int r;
 
 	lockdep_assert_held(&vm->mutex);
 	if (eoi_gsis > ROUTE_MAX_GSIS)
@@ -588,6 +602,9 @@ int irqchip_create_split(struct vm *vm, u64 eoi_gsis)
 	if (vm->irqchip || vm->nr_vcpus)
 		return -EEXIST;
 
+	r = create_access_page(vm);
+	if (r)
+		return r;
 	chip = chip_alloc(vm, no_routes());
 	if (!chip)
 		return -ENOMEM;

@@ -13,6 +13,7 @@
 #include "../core/vcpu.h"
 #include "../cpu/clock.h"
 #include "../host/host.h"
+#include "../mem/tdp.h"
 #include "irqchip.h"
 #include "lapic.h"
 
@@ -299,20 +300,34 @@ int irq_take(struct vcpu *v)
 
 /* An APIC in the CPU */
 
+/* In xAPIC mode, where APICs are after a reset; and nobody else wants to see accesses to TPR. */
+static bool wants_own_page(const struct vcpu *v)
+{
+	const struct vlapic *m = &v->lapic->model;
+
+	return host_caps.apicv_xapic && !READ_ONCE(v->vm->tdp.own.withdrawn) &&
+	       vlapic_enabled(m) && !vlapic_x2apic(m) &&
+	       (m->base & GENMASK_ULL(51, PAGE_SHIFT)) == VLAPIC_BASE_ADDR &&
+	       !v->tpr_reporting && !v->vapic_gpa;
+}
+
 void lapic_setup(struct vcpu *v)
 {
 	struct lapic *l = v->lapic;
 	struct apic_setup setup;
 	unsigned int i;
+	bool own;
 
 	if (!l || !host_caps.apicv)
 		return;
-	/*
-	 * In xAPIC mode accesses exit anyway, and KVM's paravirtual EOI saves more of them.
-	 * Whoever debugs the guest may hold its interrupts off.
-	 */
-	l->in_cpu = vlapic_x2apic(&l->model) &&
+	/* Whoever debugs the guest may hold its interrupts off. */
+	own = wants_own_page(v);
+	l->in_cpu = (own || vlapic_x2apic(&l->model)) &&
 		    !(v->guest_debug.control & KVM_GUESTDBG_BLOCKIRQ);
+	own &= l->in_cpu;
+	/* The VM's CPUs share page tables: what is there for one is there for all. */
+	if (!own)
+		tdp_withdraw_own(v->vm);
 	for (i = 0; i < 8; i++) {
 		u64 word = irqchip_eoi_word(v->vm->irqchip, i) |
 			   vlapic_reg(&l->model, VLAPIC_TMR + i * 0x10);
@@ -322,7 +337,10 @@ void lapic_setup(struct vcpu *v)
 		else
 			l->eoi_exits[i / 2] = word;
 	}
-	setup = (struct apic_setup){ .page = l->model.page, .run = l->in_cpu };
+	setup = (struct apic_setup){
+		.page = l->model.page, .run = l->in_cpu,
+		.access_pa = own ? __pa(v->vm->tdp.own.page) : 0,
+	};
 	memcpy(setup.eoi_exits, l->eoi_exits, sizeof(setup.eoi_exits));
 	backend->set_apic(v, &setup);
 	l->told_irr = VLAPIC_TOP_UNKNOWN;
@@ -360,8 +378,7 @@ void lapic_ended(struct vcpu *v, u8 vector)
 
 void lapic_written(struct vcpu *v, u32 offset)
 {
-	struct vlapic *m = &v->lapic->model;
-	struct vlapic_effects e = vlapic_reg_write(m, offset, vlapic_reg(m, offset), now_ns());
+	struct vlapic_effects e = vlapic_written(&v->lapic->model, offset & ~0xfu, now_ns());
 
 	apply(v, &e);
 }

@@ -63,7 +63,8 @@ static inline bool irq_quiet(const struct vcpu *v)
 
 /*
  * A CPU with host_caps.apicv runs a local APIC in x2APIC mode, on the model's page: delivers
- * its vectors and does most accesses. lapic_setup(): REQ_APIC, whether it does so from
+ * its vectors and does most accesses; with .apicv_xapic one in xAPIC mode, too, as long as all of
+ * the VM's are in that mode and at the usual place. lapic_setup(): REQ_APIC, whether it does so from
  * now on. lapic_enter(): before each entry while it does, tell what the model has changed;
  * lapic_leave(): after it, take in what the CPU has. lapic_ended(), lapic_written(): the
  * CPU tells of the end of a vector, of a write to a register that it leaves to us.

@@ -28,6 +28,7 @@ int vapic_set_addr(struct vcpu *v, u64 gpa)
 	if (!v->lapic || (gpa && mem_read(v->vm, SPACE_NORMAL, gpa, &cell, sizeof(cell))))
 		return -EINVAL;
 	v->vapic_gpa = gpa;
+	vcpu_request(v, REQ_APIC);
 	return 0;
 }
 

@@ -134,6 +134,36 @@ struct vlapic_effects vlapic_ended(const struct vlapic *v, u8 vector)
 	};
 }
 
+/* Registers whose write depends on what they were. */
+static const u16 known_regs[] = { VLAPIC_SVR, VLAPIC_LVT_TIMER, VLAPIC_TMICT, VLAPIC_TDCR };
+
+static_assert(ARRAY_SIZE(known_regs) == ARRAY_SIZE(((struct vlapic *)0)->known));
+
+static void note_known(struct vlapic *v)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(known_regs); i++)
+		v->known[i] = reg_get(v, known_regs[i]);
+}
+
+/**
+ * vlapic_written() - a CPU that runs the APIC has let the guest write a register
+ * @v:		the APIC
+ * @offset:	the register; the page holds what was written, all of it
+ * @now_ns:	the time
+ */
+struct vlapic_effects vlapic_written(struct vlapic *v, u32 offset, u64 now_ns)
+{
+	u32 val = reg_get(v, offset);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(known_regs); i++)
+		if (offset == known_regs[i])
+			reg_set(v, offset, v->known[i]);
+	return vlapic_reg_write(v, offset, val, now_ns);
+}
+
 /* The error interrupt fires once until software writes ESR. */
 static void log_error(struct vlapic *v, u32 error)
 {
@@ -704,6 +734,7 @@ struct vlapic_effects vlapic_reg_write(struct vlapic *v, u32 offset, u32 val, u6
 		return e;
 	}
 	rule->write(v, offset, val & writable, now_ns, &e);
+	note_known(v);
 	return e;
 }
 
@@ -812,6 +843,7 @@ static void reset_registers(struct vlapic *v)
 	set_identity(v);
 	timer_stop(v);
 	v->esr_pending = 0;
+	note_known(v);
 	update_caches(v);
 }
 
@@ -996,6 +1028,7 @@ int vlapic_set(struct vlapic *v, const struct kvm_lapic_state *in, bool x2_forma
 	memcpy(v->page, in->regs, sizeof(in->regs));
 	sanitize(v);
 	v->esr_pending = 0;
+	note_known(v);
 	update_caches(v);
 	restore_timer(v, now_ns);
 	return 0;

@@ -83,6 +83,7 @@ struct vlapic {
 	int isr_top;		/* highest vector in ISR, -1: none; always exact */
 	u32 ppr;		/* processor priority; always exact */
 	u32 esr_pending;	/* errors since the last write to ESR */
+	u32 known[4];		/* registers as last written: see vlapic_written() */
 	struct vlapic_timer timer;
 };
 
@@ -144,6 +145,7 @@ struct vlapic_effects vlapic_eoi(struct vlapic *v);
 struct vlapic_effects vlapic_set_tpr(struct vlapic *v, u8 tpr);
 
 void vlapic_adopt(struct vlapic *v);
+struct vlapic_effects vlapic_written(struct vlapic *v, u32 offset, u64 now_ns);
 struct vlapic_effects vlapic_ended(const struct vlapic *v, u8 vector);
 bool vlapic_set_irr(struct vlapic *v, u8 vector, bool level);
 void vlapic_ack(struct vlapic *v, u8 vector);

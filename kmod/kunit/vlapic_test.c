@@ -76,6 +76,33 @@ static void lapic_reset_state(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, rd(v, lvt, 0), VLAPIC_LVT_MASKED);
 }
 
+/* A CPU that runs the APIC has let the guest write to the page itself. */
+static struct vlapic_effects written(struct vlapic *v, u32 offset, u32 val)
+{
+	v->page[offset / 4] = val;
+	return vlapic_written(v, offset, T0);
+}
+
+static void lapic_written_by_cpu(struct kunit *test)
+{
+	struct vlapic *v = enabled(test);
+
+	/* what is not writable does not stay */
+	KUNIT_EXPECT_TRUE(test, written(v, VLAPIC_ID, 0x55555555).dest_changed);
+	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_ID, T0), 0x55000000u);
+	/* and what a write means depends on what was there */
+	KUNIT_EXPECT_FALSE(test, written(v, VLAPIC_SVR, VLAPIC_SVR_ENABLE | 0x77).dest_changed);
+	wr(v, VLAPIC_LVT_TIMER, 0x31);
+	wr(v, VLAPIC_TMICT, 1000);
+	KUNIT_EXPECT_TRUE(test, written(v, VLAPIC_TDCR, 0xb).timer_rearm);
+	KUNIT_EXPECT_TRUE(test, written(v, VLAPIC_LVT_TIMER, 0x40031).timer_rearm);
+	KUNIT_EXPECT_EQ(test, vlapic_timer_next(v), 0ULL);
+	KUNIT_EXPECT_FALSE(test, written(v, VLAPIC_TMICT, 7).timer_rearm);
+	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_TMICT, T0), 0u);
+	KUNIT_EXPECT_TRUE(test, written(v, VLAPIC_SVR, 0xff).dest_changed);
+	KUNIT_EXPECT_TRUE(test, rd(v, VLAPIC_LVT_TIMER, T0) & VLAPIC_LVT_MASKED);
+}
+
 static void lapic_priorities(struct kunit *test)
 {
 	struct vlapic *v = enabled(test);
@@ -906,6 +933,7 @@ static void apic_msg_receivers(struct kunit *test)
 
 static struct kunit_case vlapic_cases[] = {
 	KUNIT_CASE(lapic_reset_state),
+	KUNIT_CASE(lapic_written_by_cpu),
 	KUNIT_CASE(lapic_priorities),
 	KUNIT_CASE(lapic_task_priority),
 	KUNIT_CASE(lapic_coalescing_and_level),

@@ -55,7 +55,7 @@ static const struct {
 	u32 with_it;		/* other options that need it */
 } options[] = {
 	{ VMX_OPT_VPID, VMX_CPU2, SECONDARY_EXEC_ENABLE_VPID },
-	{ VMX_OPT_TPR_SHADOW, VMX_CPU, CPU_BASED_TPR_SHADOW, VMX_OPT_APICV },
+	{ VMX_OPT_TPR_SHADOW, VMX_CPU, CPU_BASED_TPR_SHADOW, VMX_OPT_APICV | VMX_OPT_APICV_XAPIC },
 	{ VMX_OPT_PAUSE_LOOP, VMX_CPU2, SECONDARY_EXEC_PAUSE_LOOP_EXITING },
 	{ VMX_OPT_INVPCID, VMX_CPU2, SECONDARY_EXEC_ENABLE_INVPCID },
 	{ VMX_OPT_TSC_SCALING, VMX_CPU2, SECONDARY_EXEC_TSC_SCALING },
@@ -93,6 +93,7 @@ static void test_apicv(struct kunit *test)
 		SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE, SECONDARY_EXEC_APIC_REGISTER_VIRT,
 		SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY,
 	};
+	struct vmx_caps no_xapic = rich;
 	struct vmx_config c;
 	unsigned int i;
 
@@ -100,15 +101,18 @@ static void test_apicv(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c.ctl[VMX_CPU2] & VMX_APICV_CTLS, VMX_APICV_CTLS);
 	KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&rich, VMX_OPT_ALL & ~VMX_OPT_APICV, &c),
 			    (const char *)NULL);
-	KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~VMX_OPT_APICV);
+	KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~(VMX_OPT_APICV | VMX_OPT_APICV_XAPIC));
 	KUNIT_EXPECT_EQ(test, c.ctl[VMX_CPU2] & VMX_APICV_CTLS, 0);
+	no_xapic.ctl[VMX_CPU2] &= ~((u64)VMX_XAPIC_CTL << 32);
+	KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&no_xapic, VMX_OPT_ALL, &c), (const char *)NULL);
+	KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~VMX_OPT_APICV_XAPIC);
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		struct vmx_caps poor = rich;
 
 		poor.ctl[VMX_CPU2] &= ~((u64)parts[i] << 32);
 		KUNIT_EXPECT_PTR_EQ(test, vmx_negotiate(&poor, VMX_OPT_ALL, &c),
 				    (const char *)NULL);
-		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~VMX_OPT_APICV);
+		KUNIT_EXPECT_EQ(test, c.has, VMX_OPT_ALL & ~(VMX_OPT_APICV | VMX_OPT_APICV_XAPIC));
 		KUNIT_EXPECT_EQ(test, c.ctl[VMX_CPU2] & VMX_APICV_CTLS, 0);
 	}
 }

@@ -183,6 +183,15 @@ static void slot_withdraw(struct vm *vm, struct memslot *slot)
 	hva_remove(vm, slot);
 }
 
+/* From here on it is found; no page of ours shows in its place. */
+static void slot_publish(struct vm *vm, struct memslot *slot)
+{
+	hva_insert(vm, slot);
+	if (slot->base_gfn <= vm->tdp.own.gfn && slot_last(slot) >= vm->tdp.own.gfn)
+		tdp_withdraw_own(vm);
+	gfn_store(&vm->slots, slot, slot);
+}
+
 static int slot_create(struct vm *vm, const struct kvm_userspace_memory_region *r)
 {
 	struct slots *slots = &vm->slots;
@@ -200,8 +209,7 @@ static int slot_create(struct vm *vm, const struct kvm_userspace_memory_region *
 		slot_free(slot);
 		return ret;
 	}
-	hva_insert(vm, slot);
-	gfn_store(slots, slot, slot);
+	slot_publish(vm, slot);
 	return 0;
 }
 
@@ -228,8 +236,7 @@ static int slot_move(struct vm *vm, struct memslot *old,
 		return -ENOMEM;
 	slot_withdraw(vm, old);
 	xa_store(&slots->by_id, new->id, new, GFP_KERNEL_ACCOUNT);	/* in old's place */
-	hva_insert(vm, new);
-	gfn_store(slots, new, new);
+	slot_publish(vm, new);
 	synchronize_srcu_expedited(&vm->srcu);
 	slot_forget_log(vm, old);
 	slot_free(old);

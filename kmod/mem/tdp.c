@@ -370,7 +370,7 @@ struct want {
 	enum space space;
 	bool write, fetch;
 	bool split;		/* it is small only because the guest executes there */
-	struct memslot *slot;
+	struct memslot *slot;	/* NULL: the page of ours */
 	unsigned long hva;
 	struct host_page host;
 	unsigned long seq;	/* tdp->seq before any of it was looked up */
@@ -569,6 +569,27 @@ static enum install set_leaf(struct tdp *tdp, u64 *entry, int level, bool writab
 	return INSTALLED;
 }
 
+/* The page of ours. Never to be executed: a CPU knows data accesses there, and no others. */
+static enum install install_own(struct tdp *tdp, struct want *w)
+{
+	const struct tdp_format *f = tdp->format;
+	enum install r;
+	u64 *entry, old;
+
+	if (READ_ONCE(tdp->own.withdrawn))
+		return INSTALL_RACED;
+	r = descend(tdp, w, 1, &entry);
+	if (r != INSTALLED)
+		return r;
+	old = READ_ONCE(*entry);
+	if (tdp_present(f, old))
+		return INSTALLED;
+	if (!change(entry, old, f->make_leaf(w->host.hpa, 1, true, false, w->host.memtype)))
+		return INSTALL_RACED;
+	atomic_long_inc(&tdp->pages[1]);
+	return INSTALLED;
+}
+
 static enum install install(struct tdp *tdp, struct want *w)
 {
 	int level = want_level(tdp, w);
@@ -615,7 +636,7 @@ static enum tdp_result map_page(struct vm *vm, struct want *w)
 	INIT_LIST_HEAD(&w->tables);
 	do {
 		read_lock(&tdp->lock);
-		r = install(tdp, w);
+		r = w->slot ? install(tdp, w) : install_own(tdp, w);
 		read_unlock(&tdp->lock);
 		if (unlikely(r == INSTALL_NEEDS_LOCK))
 			r = install_alone(tdp, w);
@@ -642,6 +663,42 @@ enum tdp_result tdp_fault(struct vcpu *v, u64 gpa, u32 access)
 	enum tdp_result r = find_page(v, &w);
 
 	return r == TDP_MAPPED ? map_page(v->vm, &w) : r;
+}
+
+/* --- the page of ours --- */
+
+int tdp_create_own(struct vm *vm, u64 gfn)
+{
+	vm->tdp.own.page = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	vm->tdp.own.gfn = gfn;
+	return vm->tdp.own.page ? 0 : -ENOMEM;
+}
+
+bool tdp_map_own(struct vcpu *v, u64 gpa)
+{
+	struct tdp *tdp = &v->vm->tdp;
+	struct want w = { .gfn = gpa >> PAGE_SHIFT, .space = vcpu_space(v) };
+	enum tdp_result r;
+
+	if (!tdp->own.page || w.gfn != tdp->own.gfn || READ_ONCE(tdp->own.withdrawn))
+		return false;
+	w.host.hpa = __sme_pa(tdp->own.page);
+	w.host.memtype = MEMTYPE_WB;
+	r = map_page(v->vm, &w);
+	return r == TDP_MAPPED || r == TDP_RETRY;
+}
+
+void tdp_withdraw_own(struct vm *vm)
+{
+	struct tdp *tdp = &vm->tdp;
+	enum space sp;
+
+	if (!tdp->own.page || READ_ONCE(tdp->own.withdrawn))
+		return;
+	WRITE_ONCE(tdp->own.withdrawn, true);
+	for (sp = 0; sp < NR_SPACES; sp++)
+		tdp_zap(vm, sp, tdp->own.gfn, tdp->own.gfn + 1);
+	vm_request_all(vm, REQ_APIC, false);
 }
 
 /* --- life --- */
@@ -695,4 +752,5 @@ void tdp_free(struct vm *vm)
 		tdp->root[i] = 0;
 	}
 	tables_free(tdp, &tables, true);
+	free_page((unsigned long)tdp->own.page);
 }

@@ -33,6 +33,11 @@ struct tdp {
 	u8 max_leaf;			/* largest leaf: 1 is 4K, 2 is 2M, 3 is 1G; constant */
 	bool exec_large;		/* large pages have code, whatever tdp_nx_huge_pages says */
 	bool cpu_log;			/* of a logged slot the CPU tells what it writes; constant */
+	struct {		/* a page of ours that may show where no slot is */
+		void *page;	/* constant once there are vCPUs; or NULL */
+		u64 gfn;
+		bool withdrawn;	/* for good; set before the lock is taken to unmap it */
+	} own;
 	u64 root[NR_SPACES];		/* hpa; 0: none yet (tdp_add_space()) */
 	unsigned long max_tables;	/* what user space allows; 0: any number; vm->mutex to set */
 	atomic_long_t pages[4];		/* leaves of level 1..3, [0] table pages: statistics */
@@ -57,6 +62,15 @@ void tdp_free(struct vm *vm);
 
 /* In the space @v is in; vm->srcu held, preemption on. @access: ACCESS_*. */
 enum tdp_result __must_check tdp_fault(struct vcpu *v, u64 gpa, u32 access);
+
+/*
+ * A page of ours, at which a CPU knows accesses to the local APIC. tdp_create_own(): before there
+ * are vCPUs; 0 or -ENOMEM. tdp_map_own(): after a fault of @v at @gpa, as for tdp_fault(); false: it
+ * is not to be there. tdp_withdraw_own(): never again, and nowhere; may sleep.
+ */
+int __must_check tdp_create_own(struct vm *vm, u64 gfn);
+bool tdp_map_own(struct vcpu *v, u64 gpa);
+void tdp_withdraw_own(struct vm *vm);
 
 /* The first frame that cannot be mapped. */
 u64 tdp_max_gfn(const struct tdp *tdp);

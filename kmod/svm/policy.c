@@ -51,13 +51,6 @@ void svm_policy_init(struct svm_vcpu *s)
 	s->vmcb->control.pause_filter_count = PAUSE_FILTER_COUNT;
 }
 
-/* DR6 and DR7 are switched with the guest. */
-void svm_own_debug(struct vcpu *v, bool own)
-{
-	v->svm->vmcb->control.intercepts[INTERCEPT_DR] = own ? 0 : DR_TRAPPED;
-	v->svm->vmcb->control.clean = 0;
-}
-
 void svm_apply_policy(struct vcpu *v)
 {
 	struct svm_vcpu *s = v->svm;
@@ -72,6 +65,13 @@ void svm_apply_policy(struct vcpu *v)
 	/* The port bitmap is all ones and longer than an MSR bitmap: it serves as one. */
 	s->vmcb->control.msrpm_base_pa = p->all_msrs ? svm_iopm_pa : svm_msrpm_pa;
 	s->vmcb->control.clean = 0;
+}
+
+/* DR6 and DR7 are switched with the guest. */
+void svm_own_debug(struct vcpu *v, bool own)
+{
+	v->svm->vmcb->control.intercepts[INTERCEPT_DR] = own ? 0 : DR_TRAPPED;
+	v->svm->vmcb->control.clean = 0;
 }
 
 void svm_set_tsc(struct vcpu *v, u64 offset, u64 ratio)

@@ -101,6 +101,8 @@ static void negotiate_apicv(u64 cap, u32 allowed, struct vmx_config *config)
 		return;
 	config->ctl[VMX_CPU2] |= VMX_APICV_CTLS;
 	config->has |= VMX_OPT_APICV;
+	if ((cap >> 32) & VMX_XAPIC_CTL)
+		config->has |= allowed & VMX_OPT_APICV_XAPIC;
 }
 
 const char *vmx_negotiate(const struct vmx_caps *caps, u32 allowed, struct vmx_config *config)

@@ -31,11 +31,13 @@ struct vmx_caps {
 #define VMX_OPT_PML		BIT(8)	/* needs VMX_OPT_EPT_AD */
 #define VMX_OPT_APICV		BIT(9)	/* needs VMX_OPT_TPR_SHADOW */
 #define VMX_OPT_TSC_SCALING	BIT(10)
-#define VMX_OPT_ALL		(BIT(11) - 1)
+#define VMX_OPT_APICV_XAPIC	BIT(11)	/* needs VMX_OPT_APICV */
+#define VMX_OPT_ALL		(BIT(12) - 1)
 
-/* All of VMX_OPT_APICV, or nothing. */
-#define VMX_APICV_CTLS	(SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE | \
-			 SECONDARY_EXEC_APIC_REGISTER_VIRT | SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
+/* All of VMX_OPT_APICV, or nothing; in xAPIC mode the other one tells accesses, and not the first. */
+#define VMX_APICV_RUN	(SECONDARY_EXEC_APIC_REGISTER_VIRT | SECONDARY_EXEC_VIRTUAL_INTR_DELIVERY)
+#define VMX_APICV_CTLS	(SECONDARY_EXEC_VIRTUALIZE_X2APIC_MODE | VMX_APICV_RUN)
+#define VMX_XAPIC_CTL	SECONDARY_EXEC_VIRTUALIZE_APIC_ACCESSES
 
 struct vmx_config {
 	u32 ctl[NR_VMX_CTLS];	/* what the VMCS starts with */

@@ -7,6 +7,7 @@
  *
  * SDM "VMX Basic Exit Reasons", "VM Exits": "Recording VM-Exit Information".
  */
+#include <asm/apicdef.h>
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <uapi/asm/debugreg.h>
@@ -80,6 +81,27 @@ static void fill_apic(struct vcpu *v, struct vm_exit *e)
 	e->apic = e->info1 & 0xfff;
 }
 
+/* What it does not do by itself. The page is where APICs are after a reset. */
+static void fill_apic_access(struct vcpu *v, struct vm_exit *e)
+{
+	u64 qual = e->info1 = vmcs_read(EXIT_QUALIFICATION);
+
+	e->tdp.gpa = APIC_DEFAULT_PHYS_BASE | (qual & APIC_ACCESS_OFFSET);
+	switch (qual & APIC_ACCESS_TYPE) {
+	case TYPE_LINEAR_APIC_INST_WRITE:
+		e->tdp.access = ACCESS_WRITE | ACCESS_FINAL;
+		break;
+	case TYPE_LINEAR_APIC_INST_READ:
+		e->tdp.access = ACCESS_READ | ACCESS_FINAL;
+		break;
+	case TYPE_LINEAR_APIC_INST_FETCH:
+		e->tdp.access = ACCESS_FETCH;
+		break;
+	default:
+		e->tdp.access = ACCESS_READ;
+	}
+}
+
 /* The log is full. It was emptied on the way out; the write will happen again. */
 static void fill_pml(struct vcpu *v, struct vm_exit *e)
 {
@@ -151,6 +173,7 @@ static const struct decode_row rows[] = {
 	ROW(MONITOR_INSTRUCTION,	MWAIT, true),
 	ROW(PAUSE_INSTRUCTION,		PAUSE, true),
 	ROW(TPR_BELOW_THRESHOLD,	WINDOW),
+	ROW(APIC_ACCESS,		APIC_ACCESS, false, fill_apic_access),
 	ROW(EOI_INDUCED,		APIC_EOI, false, fill_apic),
 	ROW(EPT_VIOLATION,		TDP_FAULT, false, fill_ept),
 	ROW(INVEPT,			UNDEFINED),

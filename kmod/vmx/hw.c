@@ -25,7 +25,7 @@
 #include "vmx.h"
 
 static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true, preemption_timer = true, pml = true;
-static bool apicv = true, invpcid = true;
+static bool apicv = true, apicv_xapic = true, invpcid = true;
 module_param(vpid, bool, 0444);
 MODULE_PARM_DESC(vpid, "Intel: tag TLB entries with VPIDs");
 module_param(tpr_shadow, bool, 0444);
@@ -43,6 +43,8 @@ MODULE_PARM_DESC(pml, "Intel: the CPU logs the pages a guest writes");
 module_param(apicv, bool, 0444);
 MODULE_PARM_DESC(apicv, "Intel: the CPU runs a local APIC in x2APIC mode");
 
+module_param(apicv_xapic, bool, 0444);
+MODULE_PARM_DESC(apicv_xapic, "Intel: and one in xAPIC mode");
 module_param(invpcid, bool, 0444);
 MODULE_PARM_DESC(invpcid, "Intel: a guest may have INVPCID");
 
@@ -220,6 +222,7 @@ static const struct { bool *on; u32 option; } switches[] = {
 	{ &preemption_timer, VMX_OPT_TIMER },
 	{ &pml, VMX_OPT_PML },
 	{ &apicv, VMX_OPT_APICV },
+	{ &apicv_xapic, VMX_OPT_APICV_XAPIC },
 	{ &invpcid, VMX_OPT_INVPCID },
 	{ &host_tsc_scaling, VMX_OPT_TSC_SCALING },
 };
@@ -304,6 +307,7 @@ int vmx_setup(struct host_caps *caps)
 	caps->tdp_max_leaf = vmx_has(VMX_OPT_EPT_1G) ? 3 : 2;
 	caps->tdp_log = vmx_has(VMX_OPT_PML);
 	caps->apicv = vmx_has(VMX_OPT_APICV);
+	caps->apicv_xapic = vmx_has(VMX_OPT_APICV_XAPIC);
 	caps->tsc_frac_bits = vmx_has(VMX_OPT_TSC_SCALING) ? 48 : 0;
 	caps->invpcid = vmx_has(VMX_OPT_INVPCID);
 	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);

@@ -151,12 +151,17 @@ void vmx_set_apic(struct vcpu *v, const struct apic_setup *apic)
 
 	s->vapic = apic->run ? apic->page : s->own_vapic;
 	vmcs_write(VIRTUAL_APIC_PAGE_ADDR, __pa(s->vapic));
-	vmcs_write(MSR_BITMAP, apic->run ? vmx_x2apic_bitmap_pa : vmx_msr_bitmap_pa);
+	vmcs_write(MSR_BITMAP, apic->run && !apic->access_pa ? vmx_x2apic_bitmap_pa :
+							       vmx_msr_bitmap_pa);
 	for (i = 0; i < ARRAY_SIZE(eoi_fields); i++)
 		vmcs_write(eoi_fields[i], apic->eoi_exits[i]);
-	s->cpu2_ctl &= ~VMX_APICV_CTLS;
-	if (apic->run)
+	s->cpu2_ctl &= ~(VMX_APICV_CTLS | VMX_XAPIC_CTL);
+	if (apic->access_pa) {
+		vmcs_write(APIC_ACCESS_ADDR, apic->access_pa);
+		s->cpu2_ctl |= VMX_XAPIC_CTL | VMX_APICV_RUN;
+	} else if (apic->run) {
 		s->cpu2_ctl |= VMX_APICV_CTLS;
+	}
 	vmcs_write(SECONDARY_VM_EXEC_CONTROL, s->cpu2_ctl);
 }
 
@@ -207,6 +212,15 @@ void vmx_start_timer(struct vcpu *v)
 	vmcs_write(VMX_PREEMPTION_TIMER_VALUE, ticks ? min_t(u64, ticks + 1, U32_MAX) : 0);
 }
 
+/* With EPT no entry is tagged by a VPID alone: those of the EPT root are all there are. */
+void vmx_flush_tlb(struct vcpu *v)
+{
+	preempt_disable();
+	vmx_invept(v->vmx);
+	preempt_enable();
+	v->stat.tlb_flushes++;
+}
+
 /*
  * A flush is for the present root alone: what this CPU remembers of the one that comes may be
  * older than flushes it has missed.
@@ -216,13 +230,4 @@ void vmx_change_space(struct vcpu *v)
 	v->vmx->eptp = vmx_eptp(v);
 	vmcs_write(EPT_POINTER, v->vmx->eptp);
 	vcpu_request(v, REQ_TLB_FLUSH);
-}
-
-/* With EPT no entry is tagged by a VPID alone: those of the EPT root are all there are. */
-void vmx_flush_tlb(struct vcpu *v)
-{
-	preempt_disable();
-	vmx_invept(v->vmx);
-	preempt_enable();
-	v->stat.tlb_flushes++;
 }

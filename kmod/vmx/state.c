@@ -250,7 +250,7 @@ static bool may_cut_off(u32 reason)
 {
 	return reason == EXIT_REASON_EXCEPTION_NMI || reason == EXIT_REASON_TASK_SWITCH ||
 	       reason == EXIT_REASON_EPT_VIOLATION || reason == EXIT_REASON_EPT_MISCONFIG ||
-	       reason == EXIT_REASON_PML_FULL;
+	       reason == EXIT_REASON_PML_FULL || reason == EXIT_REASON_APIC_ACCESS;
 }
 
 /* What crosses at every exit. A refused entry changed nothing: the registers are still known. */
