@@ -184,4 +184,25 @@ TEST_F(assists, pause_loop)
 	}
 }
 
+/* --- INVPCID --- */
+
+static GUEST uint64_t guest_invpcid(uint64_t unused)
+{
+	uint64_t descriptor[2] = { 0, 0 };
+
+	/* all of it, global entries too */
+	return TRY("invpcid %0, %1", :: "m"(descriptor), "r"(2ul) : "memory");
+}
+
+TEST_F(assists, invpcid)
+{
+	struct kvm_cpuid_entry2 *leaf = find_cpuid(supported_cpuid(self->vm->dev), 7, 0);
+	bool offered = leaf && leaf->ebx & 1 << 10;
+
+	vcpu_start(self->vcpu, guest_invpcid, 0);
+	EXPECT_EQ(offered ? -1 : 6, (int)vcpu_run_done(self->vcpu));
+	if (device_is_vitro() && !cpu_vendor_is_amd())
+		EXPECT_EQ(vmx_uses("invpcid"), offered);
+}
+
 TEST_HARNESS_MAIN
