@@ -120,6 +120,28 @@ TEST_F(emul, failure_to_fetch)
 	EXPECT_EQ(STEP_FETCH, run->internal.data[DATA_STEP]);
 }
 
+/* An exception finds its stack in a device: nothing at RIP is emulated in its place. */
+TEST_F(emul, delivery_onto_a_device)
+{
+	static const uint8_t ud2[] = { 0x0f, 0x0b };
+	struct kvm_run *run = self->vcpu->run;
+	struct kvm_regs r;
+
+	if (!device_is_vitro() && cpu_vendor_is_amd())
+		SKIP(return, "KVM tries for ever");
+	put_code(self->vm, self->vcpu, LONG, ud2, sizeof(ud2), 0);
+	get_regs(self->vcpu, &r);
+	r.rsp = GPA_HOLE + 0x800;
+	set_regs(self->vcpu, &r);
+	ASSERT_EQ(0, vcpu_run(self->vcpu));
+	ASSERT_EQ(KVM_EXIT_INTERNAL_ERROR, run->exit_reason);
+	EXPECT_EQ(KVM_INTERNAL_ERROR_DELIVERY_EV, run->internal.suberror);
+	if (!device_is_vitro())
+		return;
+	EXPECT_EQ(6, run->internal.data[0]);
+	EXPECT_EQ(GPA_HOLE, run->internal.data[DATA_GPA] & ~0xfffull);
+}
+
 /* A program must not end the VM: #UD, which finds no handler here. */
 TEST_F(emul, failure_of_a_program)
 {

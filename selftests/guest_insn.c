@@ -10,6 +10,7 @@
  *	r2 a0010	two bytes of memory that is not there; each byte reads as
  *			its address's low byte + 1
  *	w1 a0010=44
+ *			from a0800 to a09ff it has what device[] says instead
  *	=11223344	EAX
  * A string instruction's elements are listed one by one however they arrive.
  *
@@ -32,6 +33,7 @@ struct snippet {
 		const char *start, *end;
 	} code16, code32, code64;
 	const char *wanted;
+	bool not_in_kvm;	/* stock KVM does not emulate it */
 };
 
 #define ASSEMBLE(id, bits, text)					\
@@ -66,6 +68,13 @@ struct snippet {
 #define ONLY64(id, text, wants)						\
 	ASSEMBLE(id, 64, text);						\
 	ROW(id, wants, CODE(id, 64))
+
+#define ONLY32_OURS(id, text, wants)					\
+	ASSEMBLE(id, 32, text);						\
+	ROW(id, wants, CODE(id, 32), .not_in_kvm = true)
+#define ONLY64_OURS(id, text, wants)					\
+	ASSEMBLE(id, 64, text);						\
+	ROW(id, wants, CODE(id, 64), .not_in_kvm = true)
 
 /* Flags CF PF AF ZF SF to EAX; OF would need a stack. */
 #define FLAGS "lahf; movzbl %ah, %eax"
@@ -268,6 +277,58 @@ ONLY64(stosq, "mov %ebx, %edi; stosq", "w8 a0000=8899aabb11223344 =11223344");
 ONLY64(rep_movsq, "mov %rbx, %rsi; mov $2, %ecx; rep movsq; mov -8(%rdi), %rax",
 	"r8 a0000 r8 a0008 =c0b0a09");
 
+ANY(xlat, "mov $0x10, %al; xlat (%ebx)", "r1 a0010 =11223311");
+
+/* --- the stack --- */
+
+ONLY32(push_32, "lea 0x40(%ebx), %esp; push %ds; mov %esp, %eax", "w4 a003c=10 =a003c");
+ONLY64(push_64, "lea 0x40(%rbx), %rsp; push %fs; mov %esp, %eax", "w8 a0038=10 =a0038");
+ONLY32_OURS(enter, "lea 0x40(%ebx), %esp; enter $0x20, $0; lea (%esp, %ebp), %eax",
+	"w4 a003c=3000 =140058");
+ONLY32(pusha, "lea 0x10(%ebx), %esp; pusha; mov %esp, %eax",
+	"w4 a000c=11223344 w4 a0008=3 w4 a0004=e0 w4 a0000=a0000 =9fff0");
+ONLY32(popa, "lea 0x20(%ebx), %esp; popa; mov %esp, %eax",
+	"r4 a0020 r4 a0024 r4 a0028 r4 a002c r4 a0030 r4 a0034 r4 a0038 r4 a003c =a0040");
+
+/* --- segment registers, descriptor tables, far transfers --- */
+
+ANY(mov_to_sreg, "mov 0x840(%ebx), %fs; mov %fs, %eax", "r2 a0840 =10");
+ONLY32(pop_sreg, "lea 0x840(%ebx), %esp; pop %fs; mov %fs, %eax", "r4 a0840 =10");
+ANY(far_pointer, "lfsl 0x848(%ebx), %eax", "r6 a0848 =55667788");
+ONLY32(lgdt_32, "lgdtl 0x850(%ebx); sub $8, %esp; sgdtl (%esp); mov 2(%esp), %eax",
+	"r6 a0850 =a0900");
+ONLY64(lgdt_64, "lgdt 0x850(%rbx); sub $16, %rsp; sgdt (%rsp); mov 2(%rsp), %eax",
+	"r8 a0850 r2 a0858 =a0900");
+ONLY64(sidt, "sidt 0x10(%rbx)", "w8 a0010=110000fff w2 a0018=0 =11223344");
+ONLY32(sldt, "sldt 0x10(%ebx)", "w2 a0010=0 =11223344");
+ONLY64(smsw, "smsw 0x10(%rbx)", "w2 a0010=33 =11223344");
+ONLY64(lmsw, "lmsw 0x860(%rbx); smsw %eax; movzwl %ax, %eax; clts", "r2 a0860 =3b");
+ONLY64(lldt, "lldt 0x844(%rbx); sldt %eax", "r2 a0844 =0");
+ONLY32_OURS(lsl, "lsl 0x840(%ebx), %eax", "r2 a0840 =ffffffff");
+ONLY64_OURS(verw, "verw 0x840(%rbx); setz %al", "r2 a0840 =11223301");
+ONLY32_OURS(table_in_a_device, "lgdtl 0x850(%ebx); mov $0x28, %eax; mov %eax, %fs; mov %fs, %eax",
+	"r6 a0850 r8 a0928 w1 a092d=93 =28");
+ONLY16(jmp_far_16, "ljmpw *%gs:0x810", "r4 a0810 =3344");
+ONLY32(jmp_far_32, "ljmpl *0x800(%ebx)", "r6 a0800 =11223344");
+ONLY64(jmp_far_64, "ljmpl *0x820(%rbx)", "r6 a0820 =11223344");
+ONLY32(call_far, "lea 0x40(%ebx), %esp; lcall *0x800(%ebx)",
+	"r6 a0800 w4 a003c=18 w4 a0038=1009 =11223344");
+ONLY32_OURS(table_of_a_jump, "lgdtl 0x850(%ebx); ljmp $0x18, $0x1400", "r6 a0850 r8 a0918 =11223344");
+ONLY32(ret_far, "lea 0x880(%ebx), %esp; lret", "r4 a0880 r4 a0884 =11223344");
+ONLY32_OURS(iret_32, "lea 0x880(%ebx), %esp; iret", "r4 a0880 r4 a0884 r4 a0888 =11223344");
+ONLY64_OURS(iret_64, "lea 0x8a0(%rbx), %rsp; iretq",
+	"r8 a08a0 r8 a08a8 r8 a08b0 r8 a08b8 r8 a08c0 =11223344");
+
+/* --- the VGA's window: text, a line scrolled, a plane's byte by its latch --- */
+
+ONLY16(vga_text, "mov $0xb800, %ax; mov %ax, %es; xor %di, %di; mov $0x2000, %si; mov $7, %ah;"
+	"mov $2, %cx; 1: lodsb; stosw; loop 1b; push %es; pop %ds; xor %si, %si; mov $160, %di;"
+	"mov $2, %cx; rep movsw; movzwl -4(%di), %eax",
+	"w2 b8000=740 w2 b8002=741 r2 b8000 w2 b80a0=201 r2 b8002 w2 b80a2=403 r2 b80a0 =a2a1");
+ONLY16(vga_plane, "mov $0xa000, %ax; mov %ax, %ds; mov 0x10, %cl; orb $0x80, 0x10; xchg %cl, 0x11;"
+	"movzbl %cl, %eax",
+	"r1 a0010 r1 a0010 w1 a0010=91 r1 a0011 w1 a0011=11 =12");
+
 /* --- vector registers --- */
 
 ONLY64(movups_store, "movq %rax, %xmm0; movups %xmm0, (%rbx)",
@@ -323,8 +384,46 @@ static bool note_io(struct kvm_run *run)
 	return true;
 }
 
+#define DEVICE		(GPA_HOLE + 0x800)	/* where reads find the following */
+#define LANDING		0x1400			/* where far transfers lead */
+
+static uint8_t device[0x200];
+
+static void put(unsigned int at, uint64_t val, int size)
+{
+	memcpy(device + at, &val, size);
+}
+
+static void fill_device(void)
+{
+	put(0x00, LANDING, 4);		/* far pointers: 32 bits, */
+	put(0x04, 0x18, 2);
+	put(0x10, LANDING, 4);		/* 16 bits, */
+	put(0x20, LANDING, 4);		/* to 64-bit code */
+	put(0x24, 0x08, 2);
+	put(0x40, 0x10, 4);		/* selectors: data, null */
+	put(0x44, 0, 2);
+	put(0x48, 0x55667788, 4);	/* a far pointer to data */
+	put(0x4c, 0x10, 2);
+	put(0x50, 0x2f, 2);		/* a GDT, which lies behind; */
+	put(0x52, GPA_HOLE + 0x900, 8);
+	put(0x60, 0xb, 2);		/* a machine status word: PE, MP, TS */
+	put(0x80, LANDING, 4);		/* frames: EIP, CS, EFLAGS, */
+	put(0x84, 0x18, 4);
+	put(0x88, 2, 4);
+	put(0xa0, LANDING, 8);		/* RIP, CS, RFLAGS, RSP, SS */
+	put(0xa8, 0x08, 8);
+	put(0xb0, 2, 8);
+	put(0xb8, GPA_STACK, 8);
+	put(0xc0, 0x10, 8);
+	memcpy(device + 0x100, vm->mem + GPA_GDT, 0x28);
+	put(0x128, 0x00cf92000000ffff, 8);	/* data that was not accessed yet */
+}
+
 static void note_mmio(struct kvm_run *run)
 {
+	uint64_t at = run->mmio.phys_addr - DEVICE;
+
 	if (run->mmio.is_write) {
 		note("w%d %llx=%lx ", run->mmio.len, run->mmio.phys_addr,
 		     little_endian(run->mmio.data, run->mmio.len));
@@ -332,7 +431,8 @@ static void note_mmio(struct kvm_run *run)
 	}
 	note("r%d %llx ", run->mmio.len, run->mmio.phys_addr);
 	for (int i = 0; i < run->mmio.len; i++)
-		run->mmio.data[i] = run->mmio.phys_addr + i + 1;
+		run->mmio.data[i] = at < sizeof(device) - 8 ? device[at + i] :
+							      run->mmio.phys_addr + i + 1;
 }
 
 static void run_snippet(void)
@@ -365,6 +465,8 @@ static void prepare(enum mode mode, const char *start, const char *end)
 
 	vcpu_set_mode(vcpu, mode, GPA_CODE, GPA_STACK);
 	vm_load(vm, GPA_CODE, start, end);
+	memcpy(vm->mem + LANDING, "\xe7\xf4", 2);	/* out %eax, $0xf4 */
+	fill_device();
 	for (int i = 0; i < 64; i++)
 		vm->mem[0x2000 + i] = 0x40 + i;
 	memset(vm->mem + 0x2800, 0, 64);
@@ -444,6 +546,11 @@ int main(void)
 			start = start_of(s, mode, &end);
 			if (!start)
 				continue;
+			if (s->not_in_kvm && !device_is_vitro()) {
+				ksft_test_result_skip("%s: %s: KVM does not emulate it\n",
+						      mode_name[mode], s->name);
+				continue;
+			}
 			prepare(mode, start, end);
 			run_snippet();
 			report(mode, s);

@@ -9,8 +9,10 @@
  */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include "kselftest_harness.h"
 #include "guest.h"
 
@@ -236,6 +238,8 @@ TEST_F(smm, state_of_a_handler)
 	EXPECT_EQ(0x20, s.cr0 & 0x20);
 	EXPECT_EQ(0, s.cr4);
 	EXPECT_EQ(0, s.efer);
+	EXPECT_EQ(0, s.idt.base);
+	EXPECT_EQ(0, s.idt.limit);
 	EXPECT_EQ(0x400, debug.dr7);
 	e = get_events(self->vcpu);
 	EXPECT_EQ(0, e.smi.pending);
@@ -251,7 +255,7 @@ TEST_F(smm, state_of_a_handler)
 
 TEST_F(smm, map_of_64_bits)
 {
-	struct kvm_debugregs debug = { .dr7 = 0x500, .dr6 = 0xffff4ff0 };
+	struct kvm_debugregs debug = { .dr7 = 0x500, .dr6 = 0xffff4ff0 }, now;
 	struct kvm_sregs s;
 	struct kvm_regs r;
 	uint64_t *gpr;
@@ -270,6 +274,8 @@ TEST_F(smm, map_of_64_bits)
 	set_sregs(self->vcpu, &s);
 	smi(self->vcpu);
 	run_to_smm(self->vcpu);
+	need_ioctl(self->vcpu->fd, KVM_GET_DEBUGREGS, &now);
+	EXPECT_EQ(0x400, now.dr7);
 
 	gpr = &SAVED(self->map, 0x7f80, uint64_t);
 	EXPECT_EQ(r.rax, gpr[15]);
@@ -326,6 +332,9 @@ TEST_F(smm, map_of_32_bits)
 	set_regs(self->vcpu, &r);
 	get_sregs(self->vcpu, &s);
 	s.fs.base = 0x12345000;
+	s.ldt = (struct kvm_segment){
+		.selector = 0x38, .base = 0x54321000, .limit = 0x77, .type = 2, .present = 1,
+	};
 	set_sregs(self->vcpu, &s);
 	get_sregs(self->vcpu, &s);
 	smi(self->vcpu);
@@ -342,6 +351,8 @@ TEST_F(smm, map_of_32_bits)
 	EXPECT_EQ(s.tr.selector, SAVED(self->map, 0x7fc4, uint32_t));
 	EXPECT_EQ(s.fs.selector, SAVED(self->map, 0x7fb8, uint32_t));
 	EXPECT_EQ(s.fs.base, SAVED(self->map, 0x7f40, uint32_t));
+	EXPECT_EQ(0x38, SAVED(self->map, 0x7fc0, uint32_t));
+	EXPECT_EQ(s.ldt.base, SAVED(self->map, 0x7f80, uint32_t));
 	EXPECT_EQ(s.gdt.base, SAVED(self->map, 0x7f74, uint32_t));
 	EXPECT_EQ(s.cs.limit, SAVED(self->map, 0x7f94, uint32_t));
 	EXPECT_EQ(s.cr4, SAVED(self->map, 0x7f14, uint32_t));
@@ -598,12 +609,14 @@ TEST_F(smm, second_smi_waits)
 	EXPECT_EQ(RESULT, vcpu_run_done(self->vcpu));
 }
 
-static volatile uint32_t nmis, irqs;
+static volatile uint32_t nmis, irqs, nmi_depth, nested_nmis;
 
 static GUEST void on_nmi(struct frame *frame)
 {
+	nested_nmis += nmi_depth++;
 	nmis++;
 	GUEST_SYNC(0x1000 + nmis);
+	nmi_depth--;
 }
 
 static GUEST uint64_t guest_counts_nmis(uint64_t unused)
@@ -612,7 +625,7 @@ static GUEST uint64_t guest_counts_nmis(uint64_t unused)
 	GUEST_SYNC(1);
 	while (!nmis)
 		relax();
-	return nmis;
+	return nested_nmis ? ~0u : nmis;
 }
 
 TEST_F(smm, nmi_waits_for_rsm)
@@ -746,9 +759,15 @@ TEST_F(smm, init_is_latched)
 	munmap(top, PAGE);
 }
 
+static void on_alarm(int signal)
+{
+}
+
 /* A vCPU that sleeps in HLT is woken; where it goes after RSM the handler can say. */
 TEST_F(smm, ends_a_halt)
 {
+	struct itimerval period = { { 0, 200000 }, { 0, 200000 } };
+	struct sigaction action = { .sa_handler = on_alarm };
 	struct kvm_mp_state mp = { KVM_MP_STATE_HALTED };
 
 	vcpu_start(self->vcpu, guest_nothing, RESULT);
@@ -774,6 +793,20 @@ TEST_F(smm, ends_a_halt)
 	in_guest(self->vm, guest_handler[2]) = on_nmi;
 	EXPECT_EQ(0x1001, vcpu_run_until(self->vcpu, PORT_SYNC));
 	EXPECT_EQ(RESULT, vcpu_run_done(self->vcpu));
+	vcpu_finish_io(self->vcpu);
+
+	/* It does sleep; and an SMI that ends no HLT says so. */
+	load_handler(self, say_and_return);
+	vcpu_start(self->vcpu, guest_nothing, RESULT);
+	smi(self->vcpu);
+	run_to_smm(self->vcpu);
+	EXPECT_EQ(0, SAVED(self->map, 0x7ec9, uint8_t));
+	SAVED(self->map, 0x7ec9, uint8_t) = 1;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &period, NULL);
+	EXPECT_EQ(-EINTR, vcpu_run(self->vcpu));
+	EXPECT_FALSE(in_smm(self->vcpu));
+	setitimer(ITIMER_REAL, &(struct itimerval){}, NULL);
 }
 
 TEST_F(smm, events_in_and_out)

@@ -188,7 +188,7 @@ static enum verdict handle_wrmsr(struct vcpu *v, struct vm_exit *e)
 	return RETIRE;
 }
 
-static enum verdict write_cr(struct vcpu *v, unsigned int nr, u64 val)
+bool vcpu_write_cr(struct vcpu *v, unsigned int nr, u64 val)
 {
 	struct regs *r = regs_get(v, G_CR | G_CODE);
 	struct cr_state s = cr_state_of(r);
@@ -209,11 +209,11 @@ static enum verdict write_cr(struct vcpu *v, unsigned int nr, u64 val)
 		break;
 	}
 	if (!ok || (s.effects & CR_LOAD_PDPTES && !vcpu_load_pdptes(v, s.cr3)))
-		return inject_gp(v, 0);
+		return false;
 	if (nr == 8) {
 		lapic_set_cr8(v, val);
 		r->cr8 = val;
-		return RETIRE;
+		return true;
 	}
 	cr_state_commit(r, &s);
 	r->dirty |= G_CR;
@@ -221,15 +221,16 @@ static enum verdict write_cr(struct vcpu *v, unsigned int nr, u64 val)
 		vcpu_request(v, REQ_TLB_FLUSH);
 	if (s.effects & (CR_MODE | CR_CPUID))
 		vcpu_model_changed(v);
-	return RETIRE;
+	return true;
 }
 
 static enum verdict handle_cr(struct vcpu *v, struct vm_exit *e)
 {
 	struct regs *r = regs_get(v, G_GPR | G_IP | G_CR);
+	u64 val = e->cr.has_value ? e->cr.value : r->gpr[e->cr.gpr];
 
 	if (e->cr.write)
-		return write_cr(v, e->cr.nr, e->cr.has_value ? e->cr.value : r->gpr[e->cr.gpr]);
+		return vcpu_write_cr(v, e->cr.nr, val) ? RETIRE : inject_gp(v, 0);
 
 	switch (e->cr.nr) {
 	case 0:
@@ -398,17 +399,38 @@ static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
 	return to_user(v, KVM_EXIT_IO);
 }
 
+/*
+ * The CPU was delivering an event, and its table or stack is not memory: what stands at RIP is
+ * not to blame, and must not be emulated. data[] is as KVM has it: the event, then the address.
+ */
+static enum verdict delivery_failed(struct vcpu *v, u64 gpa)
+{
+	const struct event *ev = &v->events.again;
+	struct kvm_run *run = v->run;
+
+	pr_info_ratelimited("vitro: vcpu %u: vector %u cannot be delivered: gpa %#llx is no memory\n",
+			    v->id, ev->vector, gpa);
+	memset(&run->internal, 0, sizeof(run->internal));
+	run->internal.suberror = KVM_INTERNAL_ERROR_DELIVERY_EV;
+	run->internal.ndata = 4;
+	run->internal.data[0] = ev->vector;
+	run->internal.data[3] = gpa;
+	return to_user(v, KVM_EXIT_INTERNAL_ERROR);
+}
+
+static enum verdict handle_mmio(struct vcpu *v, struct vm_exit *e)
+{
+	if (unlikely(v->events.again.type != EVENT_NONE))
+		return delivery_failed(v, e->tdp.gpa);
+	return glue_mmio(v, e->tdp.gpa, e->tdp.access);
+}
+
 /* No slot is there: a device, or the page of local APICs that the CPU runs. */
 static enum verdict handle_device(struct vcpu *v, struct vm_exit *e)
 {
 	if (lapic_in_cpu(v) && !(e->tdp.access & ACCESS_FETCH) && tdp_map_own(v, e->tdp.gpa))
 		return RESUME;
-	return glue_mmio(v, e->tdp.gpa, e->tdp.access);
-}
-
-static enum verdict handle_apic_access(struct vcpu *v, struct vm_exit *e)
-{
-	return glue_mmio(v, e->tdp.gpa, e->tdp.access);
+	return handle_mmio(v, e);
 }
 
 static enum verdict handle_tdp_fault(struct vcpu *v, struct vm_exit *e)
@@ -423,6 +445,8 @@ static enum verdict handle_tdp_fault(struct vcpu *v, struct vm_exit *e)
 	case TDP_MMIO:
 		return handle_device(v, e);
 	case TDP_READONLY:
+		if (v->events.again.type != EVENT_NONE)
+			return delivery_failed(v, e->tdp.gpa);
 		return glue_emulate(v, e->tdp.gpa, WHY_READ_ONLY);
 	case TDP_NOMEM:
 		return to_errno(v, -ENOMEM);
@@ -551,7 +575,7 @@ const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_DEADLINE]		= { "deadline",		false, handle_deadline },
 	[EXIT_APIC_EOI]		= { "apic_eoi",		false, handle_apic_eoi },
 	[EXIT_APIC_WRITE]	= { "apic_write",	false, handle_apic_write },
-	[EXIT_APIC_ACCESS]	= { "apic_access",	false, handle_apic_access },
+	[EXIT_APIC_ACCESS]	= { "apic_access",	false, handle_mmio },
 	[EXIT_CPUID]		= { "cpuid",		true,  handle_cpuid },
 	[EXIT_RDMSR]		= { "rdmsr",		true,  handle_rdmsr },
 	[EXIT_WRMSR]		= { "wrmsr",		true,  handle_wrmsr },

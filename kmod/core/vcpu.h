@@ -296,6 +296,8 @@ enum verdict smm_resume(struct vcpu *v);
 /* Step over an instruction of @len bytes: RIP, RF, the shadow, a pending single step. */
 enum verdict vcpu_retire(struct vcpu *v, unsigned int len);
 enum verdict inject_ud(struct vcpu *v);
+/* MOV to a control register, with all that follows from it. false: #GP(0). */
+bool __must_check vcpu_write_cr(struct vcpu *v, unsigned int nr, u64 val);
 enum verdict inject_gp(struct vcpu *v, u32 error);
 enum verdict to_user(struct vcpu *v, u32 exit_reason);	/* run->exit_reason, KVM_RUN returns 0 */
 enum verdict to_errno(struct vcpu *v, int error);	/* KVM_RUN returns @error (< 0) */

@@ -11,13 +11,26 @@
 
 #include "flags.h"
 #include "optable.h"
+#include "task.h"
 
-enum exec_vector { VEC_DE = 0, VEC_UD = 6, VEC_NM = 7, VEC_SS = 12, VEC_GP = 13 };
+enum exec_vector {
+	VEC_DE = 0, VEC_DB = 1, VEC_UD = 6, VEC_NM = 7, VEC_TS = 10, VEC_NP = 11, VEC_SS = 12,
+	VEC_GP = 13,
+};
 
+#define FL_ONE		BIT_ULL(1)	/* always set */
+#define FL_LEGAL	0x3f7fd5ULL	/* may be set */
+#define RFLAGS_IF	BIT_ULL(9)
+#define RFLAGS_NT	BIT_ULL(14)
 #define RFLAGS_VM	BIT_ULL(17)
+#define RFLAGS_VIF	BIT_ULL(19)
+#define RFLAGS_VIP	BIT_ULL(20)
+#define EFER_LMA_BIT	BIT_ULL(10)
 #define CR0_EM		BIT_ULL(2)
 #define CR0_TS		BIT_ULL(3)
+#define CR4_VME		BIT_ULL(0)
 #define CR4_OSFXSR	BIT_ULL(9)
+#define CR4_UMIP	BIT_ULL(11)
 #define CR4_LA57	BIT_ULL(12)
 #define CR4_OSXSAVE	BIT_ULL(18)
 
@@ -31,6 +44,8 @@ struct insn_exec {
 
 	u64 next_rip;		/* where the instruction leads */
 	u64 flags;		/* RFLAGS after it */
+	u8 shadow;		/* interrupts wait for one more instruction */
+	bool keep_rf;		/* @flags has it from the stack */
 	bool again;		/* a REP instruction that is not through */
 	bool lost_race;		/* LOCK: memory changed meanwhile; nothing happened */
 
@@ -40,14 +55,23 @@ struct insn_exec {
 	u8 size, src_size;	/* of @dst and @src */
 	bool keep;		/* a destination register stays untouched, all 64 bits */
 
+	struct task_switch task;	/* for INSN_TASK */
+
 	struct {		/* a second result, for a general register */
 		u8 reg, size;	/* size 0: none */
 		u64 val;
 	} extra;
 };
 
+/* A descriptor in its table. */
+struct exec_desc {
+	u64 lin, low, high;	/* where, and both halves; @high is a system descriptor's in long mode */
+	struct seg seg;		/* what a register will hold of it */
+};
+
 /* execute.c */
 enum insn_rc exec_fault(struct insn_exec *x, enum exec_vector vector);
+enum insn_rc exec_fault_sel(struct insn_exec *x, enum exec_vector vector, u16 sel);
 unsigned int exec_operand_size(const struct x86_insn *insn, unsigned int op);
 u64 exec_gpr_read(const struct insn_exec *x, unsigned int reg, unsigned int size);
 void exec_gpr_write(struct insn_exec *x, unsigned int reg, unsigned int size, u64 val);
@@ -103,7 +127,6 @@ enum insn_rc op_popcnt(struct insn_exec *x);
 enum insn_rc op_mov(struct insn_exec *x);
 enum insn_rc op_movsx(struct insn_exec *x);
 enum insn_rc op_movbe(struct insn_exec *x);
-enum insn_rc op_mov_from_sreg(struct insn_exec *x);
 enum insn_rc op_cmov(struct insn_exec *x);
 enum insn_rc op_setcc(struct insn_exec *x);
 enum insn_rc op_xchg(struct insn_exec *x);
@@ -113,11 +136,51 @@ enum insn_rc op_cmpxchg8b(struct insn_exec *x);
 enum insn_rc op_push(struct insn_exec *x);
 enum insn_rc op_pop(struct insn_exec *x);
 enum insn_rc op_pop_mem(struct insn_exec *x);
+enum insn_rc op_pusha(struct insn_exec *x);
+enum insn_rc op_popa(struct insn_exec *x);
+enum insn_rc op_enter(struct insn_exec *x);
 enum insn_rc op_leave(struct insn_exec *x);
 enum insn_rc op_call_near(struct insn_exec *x);
 enum insn_rc op_call_rel(struct insn_exec *x);
 enum insn_rc op_jmp_near(struct insn_exec *x);
 enum insn_rc op_ret(struct insn_exec *x);
+
+/* exec_seg.c */
+bool exec_long_mode(const struct insn_exec *x);
+bool exec_no_descriptors(const struct insn_exec *x);
+void exec_load_paragraph(struct insn_exec *x, enum reg_seg n, u16 sel);
+/* @vector: what it is to be beyond the table */
+enum insn_rc exec_read_desc(struct insn_exec *x, u16 sel, enum exec_vector vector,
+			    struct exec_desc *d);
+/* Into a segment register, marked as accessed. */
+enum insn_rc exec_load_desc(struct insn_exec *x, enum reg_seg n, struct exec_desc *d);
+enum insn_rc exec_far_operand(struct insn_exec *x, u64 *offset, u16 *sel);
+enum insn_rc op_mov_from_sreg(struct insn_exec *x);
+enum insn_rc op_mov_to_sreg(struct insn_exec *x);
+enum insn_rc op_push_sreg(struct insn_exec *x);
+enum insn_rc op_pop_sreg(struct insn_exec *x);
+enum insn_rc op_load_far_pointer(struct insn_exec *x);
+enum insn_rc op_sldt(struct insn_exec *x);
+enum insn_rc op_smsw(struct insn_exec *x);
+enum insn_rc op_lmsw(struct insn_exec *x);
+enum insn_rc op_store_table(struct insn_exec *x);
+enum insn_rc op_load_table(struct insn_exec *x);
+enum insn_rc op_lldt(struct insn_exec *x);
+enum insn_rc op_ltr(struct insn_exec *x);
+enum insn_rc op_lar(struct insn_exec *x);
+enum insn_rc op_lsl(struct insn_exec *x);
+enum insn_rc op_verify(struct insn_exec *x);
+enum insn_rc op_arpl(struct insn_exec *x);
+
+/* exec_far.c */
+enum insn_rc op_jmp_far_mem(struct insn_exec *x);
+enum insn_rc op_call_far_mem(struct insn_exec *x);
+enum insn_rc op_jmp_far(struct insn_exec *x);
+enum insn_rc op_call_far(struct insn_exec *x);
+enum insn_rc op_ret_far(struct insn_exec *x);
+enum insn_rc op_iret(struct insn_exec *x);
+enum insn_rc op_pushf(struct insn_exec *x);
+enum insn_rc op_popf(struct insn_exec *x);
 
 /* exec_string.c */
 enum insn_rc op_movs(struct insn_exec *x);
@@ -125,6 +188,7 @@ enum insn_rc op_stos(struct insn_exec *x);
 enum insn_rc op_lods(struct insn_exec *x);
 enum insn_rc op_cmps(struct insn_exec *x);
 enum insn_rc op_scas(struct insn_exec *x);
+enum insn_rc op_xlat(struct insn_exec *x);
 enum insn_rc op_ins(struct insn_exec *x);
 enum insn_rc op_outs(struct insn_exec *x);
 enum insn_rc op_in(struct insn_exec *x);

@@ -26,26 +26,6 @@ enum insn_rc op_movbe(struct insn_exec *x)
 	return INSN_DONE;
 }
 
-/* To memory always 16 bits, to a register its size. */
-enum insn_rc op_mov_from_sreg(struct insn_exec *x)
-{
-	const struct x86_insn *insn = x->insn;
-	enum insn_rc rc;
-	u16 sel;
-
-	if ((insn->reg & 7) > SEG_GS)
-		return exec_fault(x, VEC_UD);
-	sel = x->r->seg[insn->reg & 7].sel;
-	if (!insn->is_mem) {
-		exec_gpr_write(x, insn->rm, insn->opsize, sel);
-		return INSN_DONE;
-	}
-	rc = exec_mem_operand(x, true, 2);
-	if (rc == INSN_DONE)
-		rc = x->bus->write(x->arg, x->lin, &sel, 2, x->fault);
-	return rc;
-}
-
 enum insn_rc op_cmov(struct insn_exec *x)
 {
 	if (flags_condition(x->insn->opcode, x->flags))
@@ -183,6 +163,74 @@ enum insn_rc op_pop_mem(struct insn_exec *x)
 	rc = exec_mem_operand(x, true, size);
 	if (rc == INSN_DONE)
 		rc = x->bus->write(x->arg, x->lin, &val, size, x->fault);
+	return rc;
+}
+
+/* SP as it was before goes in its place; the writes happen together, if at all. */
+enum insn_rc op_pusha(struct insn_exec *x)
+{
+	u64 gpr[8];
+	enum insn_rc rc = INSN_DONE;
+	unsigned int i;
+
+	memcpy(gpr, x->r->gpr, sizeof(gpr));
+	for (i = R_RAX; rc == INSN_DONE && i <= R_RDI; i++)
+		rc = exec_push(x, gpr[i], x->insn->opsize);
+	return rc;
+}
+
+/* SP's place is skipped. */
+enum insn_rc op_popa(struct insn_exec *x)
+{
+	enum insn_rc rc = INSN_DONE;
+	unsigned int i;
+	u64 val;
+
+	for (i = 8; rc == INSN_DONE && i-- > R_RAX;) {
+		rc = exec_pop(x, &val, x->insn->opsize);
+		if (i != R_RSP)
+			exec_gpr_write(x, i, x->insn->opsize, val);
+	}
+	return rc;
+}
+
+/* @level frame pointers of the outer procedures, the last of them this one's. */
+static enum insn_rc push_display(struct insn_exec *x, unsigned int level, u64 frame)
+{
+	u64 mask = exec_stack_mask(x->r), rbp = x->r->gpr[R_RBP], lin, val;
+	unsigned int size = x->insn->opsize;
+	enum insn_rc rc = INSN_DONE;
+
+	while (rc == INSN_DONE && --level) {
+		rbp -= size;
+		val = 0;
+		rc = exec_seg_linear(x->r, SEG_SS, rbp & mask, size, false, &lin, x->fault);
+		if (rc == INSN_DONE)
+			rc = x->bus->read(x->arg, lin, &val, size, false, x->fault);
+		if (rc == INSN_DONE)
+			rc = exec_push(x, val, size);
+	}
+	return rc == INSN_DONE ? exec_push(x, frame, size) : rc;
+}
+
+/* Nothing is written where SP comes to stand, but it must be possible. */
+enum insn_rc op_enter(struct insn_exec *x)
+{
+	u64 mask = exec_stack_mask(x->r), *rsp = &x->r->gpr[R_RSP], frame, lin;
+	unsigned int level = x->insn->imm2 & 31, size = x->insn->opsize, one = 1;
+	enum insn_rc rc;
+
+	rc = exec_push(x, x->r->gpr[R_RBP], size);
+	frame = *rsp;
+	if (rc == INSN_DONE && level)
+		rc = push_display(x, level, frame);
+	if (rc != INSN_DONE)
+		return rc;
+	*rsp = (*rsp & ~mask) | ((*rsp - (u16)x->insn->imm) & mask);
+	rc = exec_seg_linear(x->r, SEG_SS, *rsp & mask, size, true, &lin, x->fault);
+	if (rc == INSN_DONE)
+		rc = x->bus->probe(x->arg, lin, size, &one, true, x->fault);
+	exec_gpr_write(x, R_RBP, size, frame);
 	return rc;
 }
 

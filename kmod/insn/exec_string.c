@@ -74,6 +74,21 @@ static enum insn_rc read_element(struct insn_exec *x, u64 lin, u64 *val)
 	return x->bus->read(x->arg, lin, val, element_size(x), false, x->fault);
 }
 
+/* AL from a table at DS:rBX. */
+enum insn_rc op_xlat(struct insn_exec *x)
+{
+	u64 at = (x->r->gpr[R_RBX] + (x->r->gpr[R_RAX] & 0xff)) & size_mask(x->insn->adsize);
+	enum insn_rc rc;
+	u64 lin, val;
+
+	rc = exec_seg_linear(x->r, x->insn->seg, at, 1, false, &lin, x->fault);
+	if (rc == INSN_DONE)
+		rc = read_element(x, lin, &val);
+	if (rc == INSN_DONE)
+		exec_gpr_write(x, R_RAX, 1, val);
+	return rc;
+}
+
 enum insn_rc op_movs(struct insn_exec *x)
 {
 	unsigned int size = element_size(x);

@@ -15,6 +15,13 @@ enum insn_rc exec_fault(struct insn_exec *x, enum exec_vector vector)
 	return exec_fault_code(x->r, vector, x->fault);
 }
 
+/* A fault whose error code is a selector. */
+enum insn_rc exec_fault_sel(struct insn_exec *x, enum exec_vector vector, u16 sel)
+{
+	*x->fault = (struct fault){ .vector = vector, .has_error = true, .error = sel & ~3 };
+	return INSN_FAULT;
+}
+
 unsigned int exec_operand_size(const struct x86_insn *insn, unsigned int op)
 {
 	static const u8 fixed[] = {
@@ -215,6 +222,8 @@ static enum insn_rc run(struct insn_exec *x)
 {
 	enum insn_rc rc;
 
+	if ((x->row->attr & OP_PRIV) && x->insn->mode != INSN_REAL16 && regs_cpl(x->r))
+		return exec_fault(x, VEC_GP);
 	if (x->row->attr & OP_OWN)
 		return x->row->exec(x);
 	rc = load_operands(x);
@@ -289,13 +298,14 @@ static void retire(struct insn_exec *x)
 		x->r->rflags = x->flags | FL_RF;
 		return;
 	}
-	x->r->rflags = x->flags & ~FL_RF;
+	x->r->rflags = x->keep_rf ? x->flags : x->flags & ~FL_RF;
 	x->r->rip = x->next_rip;
-	x->r->shadow = 0;
+	x->r->shadow = x->shadow;
 }
 
 enum insn_rc insn_execute(const struct x86_insn *insn, struct regs *r,
-			  const struct insn_bus *bus, void *arg, struct fault *fault)
+			  const struct insn_bus *bus, void *arg, struct fault *fault,
+			  struct task_switch *task)
 {
 	struct insn_exec x = {
 		.insn = insn, .row = insn->row, .r = r, .bus = bus, .arg = arg, .fault = fault,
@@ -311,7 +321,14 @@ enum insn_rc insn_execute(const struct x86_insn *insn, struct regs *r,
 	rc = run(&x);
 	if (rc == INSN_DONE && !x.lost_race)
 		retire(&x);
+	if (rc == INSN_TASK)
+		*task = x.task;
 	return rc;
+}
+
+bool insn_is_system(const struct x86_insn *insn)
+{
+	return insn->row->attr & OP_SYS;
 }
 
 bool insn_is_move(const struct x86_insn *insn, const struct regs *r, struct insn_move *m)

@@ -195,15 +195,14 @@ static enum insn_rc bus_read_system(void *arg, u64 lin, void *val, unsigned int 
 	return read_as(arg, lin, val, size, ACCESS_READ, 0, f);
 }
 
-static enum insn_rc bus_write(void *arg, u64 lin, const void *val, unsigned int size,
-			      struct fault *f)
+static enum insn_rc write_as(struct vcpu *v, u64 lin, const void *val, unsigned int size, u8 cpl,
+			     struct fault *f)
 {
 	struct piece piece[MAX_PAGES];
-	struct vcpu *v = arg;
 	unsigned int i, n;
 	enum insn_rc rc;
 
-	rc = translate_all(v, lin, size, ACCESS_WRITE, regs_cpl(&v->regs), piece, &n, f);
+	rc = translate_all(v, lin, size, ACCESS_WRITE, cpl, piece, &n, f);
 	/* A batch of INS, all RAM by bus_probe(), is too long for the log; nothing comes after it. */
 	if (rc == INSN_DONE && size > LOGGED_MAX)
 		return mem_write(v->vm, vcpu_space(v), piece[0].gpa, val, size) ? INSN_ERROR :
@@ -213,6 +212,30 @@ static enum insn_rc bus_write(void *arg, u64 lin, const void *val, unsigned int 
 		val += piece[i].len;
 	}
 	return rc;
+}
+
+static enum insn_rc bus_write(void *arg, u64 lin, const void *val, unsigned int size,
+			      struct fault *f)
+{
+	struct vcpu *v = arg;
+
+	return write_as(v, lin, val, size, regs_cpl(&v->regs), f);
+}
+
+static enum insn_rc bus_write_system(void *arg, u64 lin, const void *val, unsigned int size,
+				     struct fault *f)
+{
+	return write_as(arg, lin, val, size, 0, f);
+}
+
+static enum insn_rc bus_set_msw(void *arg, u16 msw, struct fault *f)
+{
+	struct vcpu *v = arg;
+
+	if (vcpu_write_cr(v, 0, cr0_lmsw(v->regs.cr0, msw)))
+		return INSN_DONE;
+	*f = (struct fault){ .vector = X86_TRAP_GP, .has_error = true };
+	return INSN_FAULT;
 }
 
 /* String I/O: how many elements can be moved at once, all in RAM and in one page? */
@@ -337,6 +360,8 @@ static const struct insn_bus bus = {
 	.cmpxchg = bus_cmpxchg,
 	.probe = bus_probe,
 	.read_system = bus_read_system,
+	.write_system = bus_write_system,
+	.set_msw = bus_set_msw,
 	.port_in = bus_port_in,
 	.port_out = bus_port_out,
 	.fpu_get = bus_fpu_get,
@@ -495,40 +520,8 @@ bool glue_is_rsm(struct vcpu *v)
 	       insn_decode(insn, code, got, insn_mode_of(r)) == INSN_OK && is_0f(insn, 0xaa);
 }
 
-/* LMSW: the operand's low word, from a register or memory. RETIRE: it is there. */
-static enum verdict lmsw_operand(struct vcpu *v, const struct x86_insn *insn, u16 *msw)
-{
-	const struct regs *r = regs_get(v, G_GPR | G_IP | G_CR | G_CODE | G_SEG);
-	struct fault f;
-	u64 lin;
-
-	if (!insn->is_mem) {
-		*msw = r->gpr[insn->rm];
-		return RETIRE;
-	}
-	v->insn.cursor = 0;
-	v->insn.nr_log = 0;
-	if (insn_linear(insn, r, false, 2, &lin, &f) == INSN_DONE) {
-		switch (bus_read(v, lin, msw, 2, false, &f)) {
-		case INSN_DONE:
-			return RETIRE;
-		case INSN_FAULT:
-			break;
-		case INSN_AGAIN:
-			return RESUME;
-		default:
-			v->insn.wait = GLUE_NOTHING;
-			return failure_report(v, insn, STEP_EXECUTE);
-		}
-	}
-	return raise(v, &f);
-}
-
 static enum verdict complete_cr(struct vcpu *v, const struct x86_insn *insn, struct vm_exit *e)
 {
-	enum verdict verdict;
-	u16 msw;
-
 	e->cr.has_value = false;
 	if (is_0f(insn, 0x20) || is_0f(insn, 0x22)) {
 		e->cr.nr = insn_cr(insn);
@@ -539,10 +532,9 @@ static enum verdict complete_cr(struct vcpu *v, const struct x86_insn *insn, str
 	if (is_0f(insn, 0x06)) {
 		e->cr.value = regs_get(v, G_CR)->cr0 & ~X86_CR0_TS;
 	} else if (is_0f(insn, 0x01) && (insn->modrm >> 3 & 7) == 6) {
-		verdict = lmsw_operand(v, insn, &msw);
-		if (verdict != RETIRE)
-			return verdict;
-		e->cr.value = cr0_lmsw(regs_get(v, G_CR)->cr0, msw);
+		if (insn->is_mem)
+			return glue_emulate(v, ~0ULL, WHY_OPERANDS);
+		e->cr.value = cr0_lmsw(regs_get(v, G_CR)->cr0, regs_get(v, G_GPR)->gpr[insn->rm]);
 	} else {
 		return RESUME;	/* rewritten by another vCPU: let it run */
 	}
@@ -640,24 +632,43 @@ static enum verdict finish(struct vcpu *v, unsigned int i, bool *more)
 	return v->insn.step ? guest_debug_stepped(v) : RESUME;
 }
 
-static void undo_save(struct glue_undo *u, const struct regs *r)
+/* Most instructions change little; for the others there is a copy of everything. */
+static void undo_save(struct insn_glue *g, const struct regs *r)
 {
+	struct glue_undo *u = &g->undo;
+
 	memcpy(u->gpr, r->gpr, sizeof(u->gpr));
 	u->rip = r->rip;
 	u->rflags = r->rflags;
 	u->shadow = r->shadow;
+	if (g->system)
+		u->all = *r;
 }
 
-static void undo_apply(const struct glue_undo *u, struct regs *r)
+static void undo_apply(const struct insn_glue *g, struct regs *r)
 {
+	const struct glue_undo *u = &g->undo;
+
+	if (g->system)
+		*r = u->all;
 	memcpy(r->gpr, u->gpr, sizeof(u->gpr));
 	r->rip = u->rip;
 	r->rflags = u->rflags;
 	r->shadow = u->shadow;
 }
 
+/* What an instruction has left behind beyond the registers. */
+static void system_done(struct vcpu *v)
+{
+	const struct x86_insn *insn = &v->insn.insn;
+
+	if (insn->map == INSN_MAP_1BYTE && insn->opcode == 0xcf)
+		backend->set_nmi_masked(v, false);
+}
+
 /* It has not been executed, and @rc says why. */
-static enum verdict not_done(struct vcpu *v, enum insn_rc rc, const struct fault *f)
+static enum verdict not_done(struct vcpu *v, enum insn_rc rc, const struct fault *f,
+			     const struct task_switch *task)
 {
 	struct insn_glue *g = &v->insn;
 
@@ -667,6 +678,8 @@ static enum verdict not_done(struct vcpu *v, enum insn_rc rc, const struct fault
 	switch (rc) {
 	case INSN_FAULT:
 		return raise(v, f);
+	case INSN_TASK:
+		return glue_begin_task(v, task, g->insn.len);
 	case INSN_AGAIN:
 		return RESUME;
 	case INSN_ERROR:
@@ -682,20 +695,23 @@ static enum verdict run_once(struct vcpu *v, bool *more)
 	struct insn_glue *g = &v->insn;
 	struct regs *r = &v->regs;
 	struct glue_undo *undo = &g->undo;
+	struct task_switch task;
 	struct fault f;
 	enum insn_rc rc;
 
 	*more = false;
 	g->cursor = 0;
-	undo_save(undo, r);
-	rc = insn_execute(&g->insn, r, &bus, v, &f);
+	undo_save(g, r);
+	rc = insn_execute(&g->insn, r, &bus, v, &f, &task);
 	if (rc != INSN_DONE) {
-		undo_apply(undo, r);
-		return not_done(v, rc, &f);
+		undo_apply(g, r);
+		return not_done(v, rc, &f, &task);
 	}
-	g->advanced = r->rip != undo->rip;
-	g->step = g->advanced && (undo->rflags & X86_EFLAGS_TF);
+	g->advanced = g->system || r->rip != undo->rip;
+	g->step = g->advanced && (undo->rflags & X86_EFLAGS_TF) && !(r->shadow & SHADOW_MOVSS);
 	r->dirty |= G_GPR | G_IP;
+	if (g->system)
+		system_done(v);
 	*more = !g->advanced;
 	return finish(v, 0, more);
 }
@@ -706,6 +722,11 @@ static enum verdict run_insn(struct vcpu *v)
 	unsigned int n;
 	bool more;
 
+	v->insn.system = insn_is_system(&v->insn.insn);
+	if (v->insn.system)
+		regs_put(v, G_ALL);
+	else
+		regs_get(v, EMULATION_GROUPS);
 	for (n = 0; n < REP_BURST; n++) {
 		verdict = run_once(v, &more);
 		if (!more)
@@ -738,7 +759,6 @@ enum verdict glue_emulate(struct vcpu *v, u64 gpa, enum failure_why why)
 
 	if (!begin(v, gpa, why, &verdict))
 		return verdict;
-	regs_get(v, EMULATION_GROUPS);
 	return run_insn(v);
 }
 
@@ -796,7 +816,6 @@ enum verdict glue_mmio(struct vcpu *v, u64 gpa, u32 access)
 		return verdict;
 	if (likely(insn_is_move(&v->insn.insn, &v->regs, &m) && is_access(&m, gpa, access)))
 		return run_move(v, &m);
-	regs_get(v, EMULATION_GROUPS);
 	return run_insn(v);
 }
 
@@ -819,7 +838,6 @@ enum verdict glue_resume(struct vcpu *v)
 	if (wait == GLUE_LOAD)
 		return finish_load(v, v->run->mmio.data);
 
-	regs_get(v, EMULATION_GROUPS);
 	if (wait == GLUE_READ) {
 		memcpy(g->log[g->asked].data, v->run->mmio.data, g->log[g->asked].len);
 		g->log[g->asked].done = true;

@@ -17,10 +17,11 @@
 
 struct vcpu;
 
-/* Accesses of one instruction in pieces of at most 8 bytes: 64 bytes read, 64 written, each across
- * a page border.
+/*
+ * Accesses of one instruction in pieces of at most 8 bytes: 64 bytes read, 64 written, each
+ * across a page border; or a call gate with 31 parameters, or ENTER with 31 levels.
  */
-#define GLUE_LOG_MAX	20
+#define GLUE_LOG_MAX	80
 
 struct glue_access {
 	u64 gpa;
@@ -31,11 +32,12 @@ struct glue_access {
 	u8 data[8];		/* zero beyond @len */
 };
 
-/* All that an executable instruction changes of struct regs: put back if it fails. */
+/* What an instruction has changed of struct regs is put back if it fails. */
 struct glue_undo {
 	u64 gpr[NR_GPRS];
 	u64 rip, rflags;
 	u8 shadow;
+	struct regs all;	/* a system instruction's; see insn_is_system() */
 };
 
 /* What user space has been asked for. */
@@ -54,6 +56,7 @@ struct insn_glue {
 	u8 asked;		/* log entry user space answers or receives */
 	bool port_done;		/* the port access was answered; data is in vcpu->pio_data */
 	bool advanced;		/* RIP has moved on: no element is left to run */
+	bool system;		/* it is a system instruction */
 	bool step;		/* a single-step trap follows when all is written */
 	struct glue_undo undo;
 	struct glue_access log[GLUE_LOG_MAX];
@@ -76,6 +79,8 @@ bool glue_fix_hypercall(struct vcpu *v);
 bool glue_is_rsm(struct vcpu *v);
 /* A task switch, whole. */
 enum verdict glue_task_switch(struct vcpu *v, struct vm_exit *e);
+/* The same when the emulator has come upon it, in an instruction of that length. */
+enum verdict glue_begin_task(struct vcpu *v, const struct task_switch *ts, unsigned int insn_len);
 /* KVM_RUN again after glue_emulate() went to user space. */
 enum verdict glue_resume(struct vcpu *v);
 

@@ -60,6 +60,7 @@ enum insn_enc {
 #define INSN_NO_REG	0xff
 
 struct optable_row;
+struct task_switch;
 
 /**
  * struct x86_insn - one decoded instruction, a value
@@ -141,6 +142,7 @@ enum insn_rc {
 	INSN_PENDING,		/* bus: user space must answer first; nothing committed */
 	INSN_UNHANDLED,		/* not in the executable set: report it */
 	INSN_ERROR,		/* bus: the host failed */
+	INSN_TASK,		/* a task switch is asked for; nothing committed */
 	INSN_AGAIN,		/* bus: page tables keep changing; let the guest try again */
 };
 
@@ -160,7 +162,8 @@ enum insn_bank {
  * may cross pages; then the bus looks at every page before it touches one. All
  * callbacks return INSN_DONE, INSN_FAULT with *@f filled, INSN_PENDING or
  * INSN_ERROR. For the same instruction and registers the sequence of calls is the
- * same as long as the answers are, so that a log can replay it.
+ * same as long as the answers are, so that a log can replay it. A write is a promise: it
+ * must not happen before the instruction has succeeded, for another access may still fault.
  */
 struct insn_bus {
 	/*
@@ -178,7 +181,7 @@ struct insn_bus {
 	enum insn_rc (*cmpxchg)(void *arg, u64 lin, const void *old, const void *new,
 				unsigned int size, bool *swapped, struct fault *f);
 	/*
-	 * Before string I/O: would an access to *@count elements of @size bytes fault?
+	 * Before string I/O and stack frames: would an access to *@count elements of @size bytes fault?
 	 * Touches nothing. May lower *@count, to 1 for device memory; the elements lie
 	 * in one page unless it is 1.
 	 */
@@ -187,6 +190,11 @@ struct insn_bus {
 	/* Read as the CPU reads its own tables: with supervisor rights at any CPL. */
 	enum insn_rc (*read_system)(void *arg, u64 lin, void *val, unsigned int size,
 				    struct fault *f);
+	/* The same for a write. */
+	enum insn_rc (*write_system)(void *arg, u64 lin, const void *val, unsigned int size,
+				     struct fault *f);
+	/* LMSW with this operand, and what follows from it; the instruction's last act. */
+	enum insn_rc (*set_msw)(void *arg, u16 msw, struct fault *f);
 	/* Move @count elements of @size (1, 2, 4) bytes; @count > 1 for REP INS, OUTS. */
 	enum insn_rc (*port_in)(void *arg, u16 port, void *val, unsigned int size,
 				unsigned int count, struct fault *f);
@@ -210,6 +218,7 @@ struct insn_bus {
  * @bus: the outside
  * @arg: passed to @bus
  * @fault: filled for INSN_FAULT
+ * @task: filled for INSN_TASK
  *
  * INSN_DONE with an unchanged @r->rip means: the step is complete, *@r is to be
  * committed, and the instruction goes on. That is one element of a repeated string
@@ -220,7 +229,13 @@ struct insn_bus {
  */
 enum insn_rc __must_check insn_execute(const struct x86_insn *insn, struct regs *r,
 				       const struct insn_bus *bus, void *arg,
-				       struct fault *fault);
+				       struct fault *fault, struct task_switch *task);
+
+/*
+ * Does it change segment registers or tables, and not only general registers, RIP and flags?
+ * Then it may also write several times, and a far IRET may end in a task switch.
+ */
+bool insn_is_system(const struct x86_insn *insn);
 
 /* A plain move: one access, of at most 8 bytes, and nothing else outside the registers. */
 struct insn_move {

@@ -10,24 +10,35 @@
  * is asked only for instructions that can exit half-way:
  *  - memory operands that may be a device's registers or read-only memory: moves of
  *    every width (MOV, MOVZX, MOVSX, MOVSXD, MOVBE, MOVNTI, MOVDIRI, XCHG, XADD,
- *    CMPXCHG, 8B, 16B, CMOVcc, SETcc, and MMX, SSE, AVX and unmasked AVX-512 moves),
- *    arithmetic, logic, tests, shifts, rotates, SHLD, SHRD, bit tests and scans,
- *    POPCNT, MUL, IMUL, DIV, IDIV; LOCK where it is allowed;
- *  - the stack, for the same reason: PUSH, POP, CALL and RET near, LEAVE, JMP near
- *    through memory;
+ *    CMPXCHG, 8B, 16B, CMOVcc, SETcc, XLAT, and MMX, SSE, AVX and unmasked AVX-512
+ *    moves), arithmetic, logic, tests, shifts, rotates, SHLD, SHRD, bit tests and scans,
+ *    POPCNT, MUL, IMUL, DIV, IDIV, ARPL; LOCK where it is allowed;
+ *  - the stack, for the same reason: PUSH, POP, PUSHA, POPA, PUSHF, POPF, CALL and RET
+ *    near, ENTER, LEAVE, JMP near through memory;
+ *  - far pointers, stacks, descriptor tables and their operands, for the same reason:
+ *    JMP, CALL, RET and IRET far with gates, privilege levels and virtual-8086 mode;
+ *    loads, PUSH and POP of segment registers, LES and its kin; LAR, LSL, VERR, VERW;
+ *    LGDT, LIDT, LLDT, LTR, SGDT, SIDT, SLDT, STR, SMSW, LMSW;
  *  - string instructions with their REP forms, on memory and on ports; IN and OUT.
  * Register forms come along where they cost nothing.
  *
  * What is not, and why. It ends in a report (failure.c), at ring 3 in #UD:
- *  - MOV CR and DR, CLTS, LMSW, RDMSR, WRMSR, CPUID, HLT, XSETBV, the other vendor's
- *    hypercall: they exit by themselves; glue.c finds their length and operands, and
- *    core/exit.c does the work. SMSW, INVLPG, RDTSC, RDTSCP and the descriptor-table
- *    registers do not exit;
- *  - hardware task switches: task.c, whichever instruction asks for them;
- *  - far transfers, segment loads and descriptor tables from a device, x87 and vector
- *    arithmetic on one, PUSHF, POPF, PUSHA, POPA, ENTER with a stack in one: nobody
- *    was seen to do that. Masked vector moves fall under the same rule;
- *  - RSM: it exits, or is undefined as far as the CPU knows; core/smm.c does the work.
+ *  - MOV CR and DR, CLTS, RDMSR, WRMSR, CPUID, HLT, XSETBV, the other vendor's hypercall:
+ *    they exit by themselves; glue.c finds their length and operands, and core/exit.c
+ *    does the work. INVLPG touches no memory. RDTSC, RDTSCP, and without an operand in
+ *    memory SMSW and what reads and writes descriptor-table registers, do not exit: a
+ *    guest has UMIP only where the CPU has;
+ *  - RSM: it exits, or is undefined as far as the CPU knows; core/smm.c does the work;
+ *  - hardware task switches: task.c, whichever instruction asks for them. Their TSSs and
+ *    tables must be memory, for they are written at once;
+ *  - INT, INT3, INTO, SYSCALL and the delivery of events with a table or stack in a
+ *    device: the CPU exits in the middle of the delivery, and no instruction is to blame;
+ *    user space is told so (core/exit.c);
+ *  - TZCNT and LZCNT, which an older CPU takes for BSF and BSR; the VEX arithmetic on
+ *    general registers (ANDN, BEXTR, ...), CRC32, ADCX, ADOX; BOUND;
+ *  - x87, FXSAVE, XSAVE and their kin, vector arithmetic, gathers, broadcasts, masked and
+ *    widening vector moves: devices are not used that way, and the CPU's state that these
+ *    read and write is not the emulator's.
  */
 #include "optable.h"
 #include "exec.h"
@@ -114,26 +125,31 @@ static const struct optable_row group5[8] = {
 	X("inc", op_inc, E_v, NO, RMW_LOCK),
 	X("dec", op_dec, E_v, NO, RMW_LOCK),
 	X("call", op_call_near, E_v, NO, OP_RD | OP_D64),
-	L("callf", M_, NO, OP_MEM),
+	X("callf", op_call_far_mem, M_p, NO, OP_MEM | OP_OWN | OP_SYS),
 	X("jmp", op_jmp_near, E_v, NO, OP_RD | OP_D64),
-	L("jmpf", M_, NO, OP_MEM),
+	X("jmpf", op_jmp_far_mem, M_p, NO, OP_MEM | OP_OWN | OP_SYS),
 	X("push", op_push, E_v, NO, OP_RD | OP_D64),
 };
 
 static const struct optable_row group6[8] = {
-	L("sldt", E_w, NO, OP_WR | OP_PROT), L("str", E_w, NO, OP_WR | OP_PROT),
-	L("lldt", E_w, NO, OP_PROT | OP_PRIV), L("ltr", E_w, NO, OP_PROT | OP_PRIV),
-	L("verr", E_w, NO, OP_PROT), L("verw", E_w, NO, OP_PROT),
+	X("sldt", op_sldt, E_w, NO, OP_WR | OP_PROT | OP_OWN | OP_SYS),
+	X("str", op_sldt, E_w, NO, OP_WR | OP_PROT | OP_OWN | OP_SYS),
+	X("lldt", op_lldt, E_w, NO, OP_PROT | OP_PRIV | OP_OWN | OP_SYS),
+	X("ltr", op_ltr, E_w, NO, OP_PROT | OP_PRIV | OP_OWN | OP_SYS),
+	X("verr", op_verify, E_w, NO, OP_PROT | OP_OWN | OP_SYS),
+	X("verw", op_verify, E_w, NO, OP_PROT | OP_OWN | OP_SYS),
 };
 
 #define R0(name, attr)	L(name, NO, NO, attr)
 
 /* 0F 01: by reg for memory, by the whole byte for registers. */
 static const struct optable_row group7[8 + 64] = {
-	L("sgdt", M_, NO, OP_WR), L("sidt", M_, NO, OP_WR),
-	L("lgdt", M_, NO, OP_PRIV), L("lidt", M_, NO, OP_PRIV),
-	L("smsw", E_w, NO, OP_WR), L("rstorssp", M_, NO, 0),
-	L("lmsw", E_w, NO, OP_PRIV), L("invlpg", M_, NO, OP_PRIV),
+	X("sgdt", op_store_table, M_, NO, OP_WR | OP_OWN | OP_SYS),
+	X("sidt", op_store_table, M_, NO, OP_WR | OP_OWN | OP_SYS),
+	X("lgdt", op_load_table, M_, NO, OP_PRIV | OP_OWN | OP_SYS),
+	X("lidt", op_load_table, M_, NO, OP_PRIV | OP_OWN | OP_SYS),
+	X("smsw", op_smsw, E_w, NO, OP_WR | OP_OWN | OP_SYS), L("rstorssp", M_, NO, 0),
+	X("lmsw", op_lmsw, E_w, NO, OP_PRIV | OP_OWN | OP_SYS), L("invlpg", M_, NO, OP_PRIV),
 	[8 + 0x00] = R0("enclv", 0),
 	[8 + 0x01] = R0("vmcall", 0),
 	[8 + 0x02] = R0("vmlaunch", OP_PROT | OP_PRIV),
@@ -161,9 +177,9 @@ static const struct optable_row group7[8 + 64] = {
 	[8 + 0x1d] = R0("clgi", OP_PROT | OP_PRIV),
 	[8 + 0x1e] = R0("skinit", OP_PROT | OP_PRIV),
 	[8 + 0x1f] = R0("invlpga", OP_PROT | OP_PRIV),
-	[8 + 0x20 ... 8 + 0x27] = L("smsw", E_v, NO, OP_WR),
+	[8 + 0x20 ... 8 + 0x27] = X("smsw", op_smsw, E_v, NO, OP_WR | OP_OWN | OP_SYS),
 	[8 + 0x28 ... 8 + 0x2f] = R0("pkru, shadow stack", 0),
-	[8 + 0x30 ... 8 + 0x37] = L("lmsw", E_w, NO, OP_PRIV),
+	[8 + 0x30 ... 8 + 0x37] = X("lmsw", op_lmsw, E_w, NO, OP_PRIV | OP_OWN | OP_SYS),
 	[8 + 0x38] = R0("swapgs", OP_O64 | OP_PRIV),
 	[8 + 0x39] = R0("rdtscp", 0),
 	[8 + 0x3a] = R0("monitorx", 0),
@@ -239,7 +255,7 @@ static const struct optable_row group15[8 + 64] = {
 };
 
 static const struct optable_row op_63[2] = {
-	L("arpl", E_w, G_w, OP_RMW | OP_PROT),
+	X("arpl", op_arpl, E_w, G_w, OP_RMW | OP_PROT),
 	X("movsxd", op_movsx, G_v, E_d, OP_WR),
 };
 
@@ -259,16 +275,16 @@ static const struct optable_row op_90[4] = {
 
 const struct optable_row optable_1byte[256] = {
 	ALU(0x00, "add", op_add, OP_RMW, OP_LOCK),
-	[0x06] = L("push es", NO, NO, OP_I64),
-	[0x07] = L("pop es", NO, NO, OP_I64),
+	[0x06] = X("push es", op_push_sreg, NO, NO, OP_I64 | OP_OWN | OP_SYS),
+	[0x07] = X("pop es", op_pop_sreg, NO, NO, OP_I64 | OP_OWN | OP_SYS),
 	ALU(0x08, "or", op_or, OP_RMW, OP_LOCK),
-	[0x0e] = L("push cs", NO, NO, OP_I64),
+	[0x0e] = X("push cs", op_push_sreg, NO, NO, OP_I64 | OP_OWN | OP_SYS),
 	ALU(0x10, "adc", op_adc, OP_RMW, OP_LOCK),
-	[0x16] = L("push ss", NO, NO, OP_I64),
-	[0x17] = L("pop ss", NO, NO, OP_I64),
+	[0x16] = X("push ss", op_push_sreg, NO, NO, OP_I64 | OP_OWN | OP_SYS),
+	[0x17] = X("pop ss", op_pop_sreg, NO, NO, OP_I64 | OP_OWN | OP_SYS),
 	ALU(0x18, "sbb", op_sbb, OP_RMW, OP_LOCK),
-	[0x1e] = L("push ds", NO, NO, OP_I64),
-	[0x1f] = L("pop ds", NO, NO, OP_I64),
+	[0x1e] = X("push ds", op_push_sreg, NO, NO, OP_I64 | OP_OWN | OP_SYS),
+	[0x1f] = X("pop ds", op_pop_sreg, NO, NO, OP_I64 | OP_OWN | OP_SYS),
 	ALU(0x20, "and", op_and, OP_RMW, OP_LOCK),
 	[0x27] = L("daa", NO, NO, OP_I64),
 	ALU(0x28, "sub", op_sub, OP_RMW, OP_LOCK),
@@ -281,8 +297,8 @@ const struct optable_row optable_1byte[256] = {
 	[0x48 ... 0x4f] = X("dec", op_dec, Z_v, NO, OP_RMW | OP_I64),
 	[0x50 ... 0x57] = X("push", op_push, Z_v, NO, OP_RD | OP_D64),
 	[0x58 ... 0x5f] = X("pop", op_pop, Z_v, NO, OP_WR | OP_D64),
-	[0x60] = L("pusha", NO, NO, OP_I64),
-	[0x61] = L("popa", NO, NO, OP_I64),
+	[0x60] = X("pusha", op_pusha, NO, NO, OP_I64 | OP_OWN | OP_SYS),
+	[0x61] = X("popa", op_popa, NO, NO, OP_I64 | OP_OWN | OP_SYS),
 	[0x62] = L("bound", G_v, M_, OP_I64 | OP_MEM),
 	[0x63] = BY_64(op_63),
 	[0x68] = X("push", op_push, I_z, NO, OP_RD | OP_D64),
@@ -308,16 +324,16 @@ const struct optable_row optable_1byte[256] = {
 	[0x8b] = X("mov", op_mov, G_v, E_v, OP_WR),
 	[0x8c] = X("mov", op_mov_from_sreg, E_v, S_w, OP_WR | OP_OWN),
 	[0x8d] = L("lea", G_v, M_, OP_WR | OP_MEM),
-	[0x8e] = L("mov", S_w, E_w, OP_WR),
+	[0x8e] = X("mov", op_mov_to_sreg, S_w, E_w, OP_WR | OP_OWN | OP_SYS),
 	[0x8f] = BY_REG(group1a),
 	[0x90] = BY_PP_PLAIN(op_90),
 	[0x91 ... 0x97] = X("xchg", op_xchg, Z_v, A_v, OP_RMW),
 	[0x98] = L("cbw", NO, NO, 0),
 	[0x99] = L("cwd", NO, NO, 0),
-	[0x9a] = L("callf", A_p, NO, OP_I64),
+	[0x9a] = X("callf", op_call_far, A_p, NO, OP_I64 | OP_OWN | OP_SYS),
 	[0x9b] = L("fwait", NO, NO, 0),
-	[0x9c] = L("pushf", NO, NO, OP_D64),
-	[0x9d] = L("popf", NO, NO, OP_D64),
+	[0x9c] = X("pushf", op_pushf, NO, NO, OP_D64 | OP_OWN),
+	[0x9d] = X("popf", op_popf, NO, NO, OP_D64 | OP_OWN),
 	[0x9e] = L("sahf", NO, NO, 0),
 	[0x9f] = L("lahf", NO, NO, 0),
 	[0xa0] = X("mov", op_mov, A_b, O_b, OP_WR),
@@ -342,18 +358,18 @@ const struct optable_row optable_1byte[256] = {
 	[0xc1] = BY_REG(group2_ev_ib),
 	[0xc2] = X("ret", op_ret, I_w, NO, OP_OWN | OP_D64),
 	[0xc3] = X("ret", op_ret, NO, NO, OP_OWN | OP_D64),
-	[0xc4] = L("les", G_v, M_, OP_I64 | OP_MEM),
-	[0xc5] = L("lds", G_v, M_, OP_I64 | OP_MEM),
+	[0xc4] = X("les", op_load_far_pointer, G_v, M_p, OP_I64 | OP_MEM | OP_OWN | OP_SYS),
+	[0xc5] = X("lds", op_load_far_pointer, G_v, M_p, OP_I64 | OP_MEM | OP_OWN | OP_SYS),
 	[0xc6] = BY_REG(group11_eb),
 	[0xc7] = BY_REG(group11_ev),
-	[0xc8] = L("enter", I_w, I_b, OP_D64),
+	[0xc8] = X("enter", op_enter, I_w, I_b, OP_D64 | OP_OWN | OP_SYS),
 	[0xc9] = X("leave", op_leave, NO, NO, OP_OWN | OP_D64),
-	[0xca] = L("retf", I_w, NO, 0),
-	[0xcb] = L("retf", NO, NO, 0),
+	[0xca] = X("retf", op_ret_far, I_w, NO, OP_OWN | OP_SYS),
+	[0xcb] = X("retf", op_ret_far, NO, NO, OP_OWN | OP_SYS),
 	[0xcc] = L("int3", NO, NO, 0),
 	[0xcd] = L("int", I_b, NO, 0),
 	[0xce] = L("into", NO, NO, OP_I64),
-	[0xcf] = L("iret", NO, NO, 0),
+	[0xcf] = X("iret", op_iret, NO, NO, OP_OWN | OP_SYS),
 	[0xd0] = BY_REG(group2_eb_1),
 	[0xd1] = BY_REG(group2_ev_1),
 	[0xd2] = BY_REG(group2_eb_cl),
@@ -361,7 +377,7 @@ const struct optable_row optable_1byte[256] = {
 	[0xd4] = L("aam", I_b, NO, OP_I64),
 	[0xd5] = L("aad", I_b, NO, OP_I64),
 	[0xd6] = L("salc", NO, NO, OP_I64),
-	[0xd7] = L("xlat", NO, NO, 0),
+	[0xd7] = X("xlat", op_xlat, A_b, NO, OP_OWN),
 	[0xd8 ... 0xdf] = L("x87", E_d, NO, 0),
 	[0xe0] = L("loopne", J_b, NO, OP_D64),
 	[0xe1] = L("loope", J_b, NO, OP_D64),
@@ -373,7 +389,7 @@ const struct optable_row optable_1byte[256] = {
 	[0xe7] = X("out", op_out, A_z, I_b, OP_OWN),
 	[0xe8] = X("call", op_call_rel, J_z, NO, OP_OWN | OP_D64),
 	[0xe9] = L("jmp", J_z, NO, OP_D64),
-	[0xea] = L("jmpf", A_p, NO, OP_I64),
+	[0xea] = X("jmpf", op_jmp_far, A_p, NO, OP_I64 | OP_OWN | OP_SYS),
 	[0xeb] = L("jmp", J_b, NO, OP_D64),
 	[0xec] = X("in", op_in, A_b, DX_w, OP_OWN),
 	[0xed] = X("in", op_in, A_z, DX_w, OP_OWN),
@@ -510,8 +526,8 @@ static const struct optable_row op_0fbd[4] = {
 const struct optable_row optable_0f[256] = {
 	[0x00] = BY_REG(group6),
 	[0x01] = BY_MODRM(group7),
-	[0x02] = L("lar", G_v, E_w, OP_WR | OP_PROT),
-	[0x03] = L("lsl", G_v, E_w, OP_WR | OP_PROT),
+	[0x02] = X("lar", op_lar, G_v, E_w, OP_WR | OP_PROT | OP_OWN | OP_SYS),
+	[0x03] = X("lsl", op_lsl, G_v, E_w, OP_WR | OP_PROT | OP_OWN | OP_SYS),
 	[0x05] = L("syscall", NO, NO, 0),
 	[0x06] = L("clts", NO, NO, OP_PRIV),
 	[0x07] = L("sysret", NO, NO, OP_PRIV),
@@ -567,15 +583,15 @@ const struct optable_row optable_0f[256] = {
 	[0x7f] = BY_PP(op_0f7f),
 	[0x80 ... 0x8f] = L("jcc", J_z, NO, OP_D64),
 	[0x90 ... 0x9f] = X("setcc", op_setcc, E_b, NO, OP_WR),
-	[0xa0] = L("push fs", NO, NO, OP_D64),
-	[0xa1] = L("pop fs", NO, NO, OP_D64),
+	[0xa0] = X("push fs", op_push_sreg, NO, NO, OP_D64 | OP_OWN | OP_SYS),
+	[0xa1] = X("pop fs", op_pop_sreg, NO, NO, OP_D64 | OP_OWN | OP_SYS),
 	[0xa2] = L("cpuid", NO, NO, 0),
 	[0xa3] = X("bt", op_bt, E_v, G_v, OP_RD | OP_BITS),
 	[0xa4] = X3("shld", op_shld, E_v, G_v, I_b, OP_RMW),
 	[0xa5] = X3("shld", op_shld, E_v, G_v, CL_b, OP_RMW),
 	[0xa6 ... 0xa7] = L("padlock", E_y, NO, OP_REG),
-	[0xa8] = L("push gs", NO, NO, OP_D64),
-	[0xa9] = L("pop gs", NO, NO, OP_D64),
+	[0xa8] = X("push gs", op_push_sreg, NO, NO, OP_D64 | OP_OWN | OP_SYS),
+	[0xa9] = X("pop gs", op_pop_sreg, NO, NO, OP_D64 | OP_OWN | OP_SYS),
 	[0xaa] = L("rsm", NO, NO, 0),
 	[0xab] = X("bts", op_bts, E_v, G_v, RMW_LOCK | OP_BITS),
 	[0xac] = X3("shrd", op_shrd, E_v, G_v, I_b, OP_RMW),
@@ -584,10 +600,10 @@ const struct optable_row optable_0f[256] = {
 	[0xaf] = X("imul", op_imul2, G_v, E_v, OP_RMW),
 	[0xb0] = X("cmpxchg", op_cmpxchg, E_b, G_b, RMW_LOCK),
 	[0xb1] = X("cmpxchg", op_cmpxchg, E_v, G_v, RMW_LOCK),
-	[0xb2] = L("lss", G_v, M_, OP_MEM),
+	[0xb2] = X("lss", op_load_far_pointer, G_v, M_p, OP_MEM | OP_OWN | OP_SYS),
 	[0xb3] = X("btr", op_btr, E_v, G_v, RMW_LOCK | OP_BITS),
-	[0xb4] = L("lfs", G_v, M_, OP_MEM),
-	[0xb5] = L("lgs", G_v, M_, OP_MEM),
+	[0xb4] = X("lfs", op_load_far_pointer, G_v, M_p, OP_MEM | OP_OWN | OP_SYS),
+	[0xb5] = X("lgs", op_load_far_pointer, G_v, M_p, OP_MEM | OP_OWN | OP_SYS),
 	[0xb6] = X("movzx", op_mov, G_v, E_b, OP_WR),
 	[0xb7] = X("movzx", op_mov, G_v, E_w, OP_WR),
 	[0xb8] = BY_PP(op_0fb8),

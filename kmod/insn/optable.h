@@ -73,6 +73,7 @@ enum opkind {
 #define E_v	OPERAND(KIND_E, SZ_V)
 #define E_y	OPERAND(KIND_E, SZ_Y)
 #define M_	OPERAND(KIND_M, SZ_NONE)
+#define M_p	OPERAND(KIND_M, SZ_V)		/* and a selector behind it */
 #define M_v	OPERAND(KIND_M, SZ_V)
 #define M_y	OPERAND(KIND_M, SZ_Y)
 #define M_q	OPERAND(KIND_M, SZ_Q)
@@ -120,6 +121,7 @@ enum opkind {
 #define OP_OWN		BIT(18)		/* exec reaches its operands by itself */
 #define OP_ALIGN	BIT(19)		/* memory operand must be aligned: else #GP(0) */
 #define OP_PRIV		BIT(20)		/* CPL 0 only: else #GP(0) */
+#define OP_SYS		BIT(21)		/* see insn_is_system() */
 
 /* How to get from a row to the next; ROW_LEAF describes an instruction. */
 enum row_step {

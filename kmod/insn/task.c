@@ -7,23 +7,13 @@
  * loaded, and what is wrong with them is the new task's fault. Pure, no locks. The
  * manuals' "Task Management": "Task Switching" has the order and the table of checks.
  */
+#include "descriptor.h"
 #include "exec.h"
 #include "task.h"
 
-enum { VEC_DB = 1, VEC_TS = 10, VEC_NP = 11 };
-
-#define FL_FIXED	BIT_ULL(1)
-#define FL_NT		BIT_ULL(14)
-#define FL_DEFINED	0x3f7fd5ULL
 #define CR0_PG		BIT_ULL(31)
 #define DR6_BT		BIT_ULL(15)
 #define DR7_LOCAL	0x155ULL	/* L0 to L3, LE */
-
-/* System descriptors; with bit 3 a TSS has 32 bits. */
-#define TYPE_LDT	2
-#define TYPE_TSS	1
-#define TYPE_BUSY	2
-#define TYPE_32		8
 
 /*
  * A TSS from IP on: IP, flags, eight general registers, segments, LDT; each @width bytes,
@@ -55,7 +45,7 @@ struct task {
 
 static const struct tss_format *format_of(const struct seg *tr)
 {
-	return tr->attr & TYPE_32 ? &tss32 : &tss16;
+	return tr->attr & SYSTYPE_32 ? &tss32 : &tss16;
 }
 
 static u32 slot(const struct task *t, unsigned int n)
@@ -78,37 +68,6 @@ static enum insn_rc raise(const struct task *t, u8 vector, u16 sel)
 
 /* Descriptors */
 
-static bool is_null(u16 sel)
-{
-	return !(sel & ~3);
-}
-
-/* Linear address of a selector's descriptor; false: beyond its table. */
-static bool find_descriptor(const struct regs *r, u16 sel, u64 *lin)
-{
-	const struct seg *ldt = &r->seg[SEG_LDTR];
-	bool local = sel & 4;
-
-	if (local && !(ldt->attr & SEG_P))
-		return false;
-	*lin = (local ? ldt->base : r->gdt.base) + (sel & ~7);
-	return (sel | 7u) <= (local ? ldt->limit : r->gdt.limit);
-}
-
-static struct seg seg_of(u16 sel, u64 desc)
-{
-	struct seg s = {
-		.sel = sel,
-		.base = (desc >> 16 & 0xffffff) | (desc >> 56) << 24,
-		.limit = (desc & 0xffff) | (desc >> 32 & 0xf0000),
-		.attr = desc >> 40 & 0xf0ff,
-	};
-
-	if (s.attr & SEG_G)
-		s.limit = s.limit << 12 | 0xfff;
-	return s;
-}
-
 static enum insn_rc read_descriptor(const struct task *t, u64 lin, bool rmw, u64 *desc)
 {
 	return t->bus->read(t->arg, lin, desc, sizeof(*desc), rmw, t->f);
@@ -120,11 +79,11 @@ static enum insn_rc change_type(const struct task *t, u64 lin, u8 clear, u8 set)
 	enum insn_rc rc;
 	u8 type;
 
-	rc = t->bus->read(t->arg, lin + 5, &type, 1, true, t->f);
+	rc = t->bus->read(t->arg, lin + DESCRIPTOR_TYPE_AT, &type, 1, true, t->f);
 	if (rc != INSN_DONE)
 		return rc;
 	type = (type & ~clear) | set;
-	return t->bus->write(t->arg, lin + 5, &type, 1, 0, t->f);
+	return t->bus->write(t->arg, lin + DESCRIPTOR_TYPE_AT, &type, 1, 0, t->f);
 }
 
 /* Before the switch: everything in the old task that can be wrong */
@@ -137,13 +96,14 @@ static enum insn_rc find_new_tss(struct task *t)
 	enum insn_rc rc;
 	u64 desc;
 
-	if (is_null(sel) || (sel & 4) || !find_descriptor(t->r, sel, &t->new_desc))
+	if (sel_is_null(sel) || (sel & 4) || !descriptor_find(t->r, sel, 8, &t->new_desc))
 		return raise(t, vector, sel);
 	rc = read_descriptor(t, t->new_desc, !iret, &desc);
 	if (rc != INSN_DONE)
 		return rc;
-	t->new = seg_of(sel, desc);
-	if ((t->new.attr & (SEG_S | SEG_TYPE) & ~TYPE_32) != (iret ? TYPE_TSS | TYPE_BUSY : TYPE_TSS))
+	t->new = descriptor_seg(sel, desc);
+	if ((t->new.attr & (SEG_S | SEG_TYPE) & ~SYSTYPE_32) !=
+	    (iret ? SYSTYPE_TSS | SYSTYPE_BUSY : SYSTYPE_TSS))
 		return raise(t, vector, sel);
 	if (!(t->new.attr & SEG_P))
 		return raise(t, VEC_NP, sel);
@@ -184,7 +144,7 @@ static enum insn_rc save_old(struct task *t)
 	unsigned int i, n = SLOT_SEG + fmt->nr_segs;
 
 	slots[SLOT_IP] = r->rip;
-	slots[SLOT_FLAGS] = r->rflags & ~(t->ts->reason == TASK_IRET ? FL_NT : 0);
+	slots[SLOT_FLAGS] = r->rflags & ~(t->ts->reason == TASK_IRET ? RFLAGS_NT : 0);
 	for (i = 0; i < 8; i++)
 		slots[SLOT_GPR + i] = r->gpr[i];
 	for (i = SEG_ES; i <= SEG_GS; i++)
@@ -200,10 +160,10 @@ static enum insn_rc mark_tasks(struct task *t)
 	enum insn_rc rc = INSN_DONE;
 	u64 lin;
 
-	if (!nests(t) && find_descriptor(t->r, t->old.sel, &lin))
-		rc = change_type(t, lin, TYPE_BUSY, 0);
+	if (!nests(t) && descriptor_find(t->r, t->old.sel, 8, &lin))
+		rc = change_type(t, lin, SYSTYPE_BUSY, 0);
 	if (rc == INSN_DONE && t->ts->reason != TASK_IRET)
-		rc = change_type(t, t->new_desc, 0, TYPE_BUSY);
+		rc = change_type(t, t->new_desc, 0, SYSTYPE_BUSY);
 	if (rc == INSN_DONE && nests(t))
 		rc = t->bus->write(t->arg, t->new.base, &t->old.sel, sizeof(t->old.sel), 0, t->f);
 	return rc;
@@ -214,12 +174,12 @@ static void load_registers(struct task *t)
 	struct regs *r = t->r;
 	unsigned int i;
 
-	t->new.attr |= TYPE_BUSY;
+	t->new.attr |= SYSTYPE_BUSY;
 	r->seg[SEG_TR] = t->new;
 	r->cr0 |= CR0_TS;
 	r->dr7 &= ~DR7_LOCAL;
 	r->rip = slot(t, SLOT_IP);
-	r->rflags = (slot(t, SLOT_FLAGS) & FL_DEFINED) | FL_FIXED | (nests(t) ? FL_NT : 0);
+	r->rflags = (slot(t, SLOT_FLAGS) & FL_LEGAL) | FL_ONE | (nests(t) ? RFLAGS_NT : 0);
 	for (i = 0; i < 8; i++)
 		r->gpr[i] = slot(t, SLOT_GPR + i);
 	r->shadow = 0;
@@ -235,54 +195,25 @@ static enum insn_rc load_ldt(struct task *t)
 	u64 lin, desc;
 
 	*ldt = (struct seg){ .sel = sel };
-	if (is_null(sel))
+	if (sel_is_null(sel))
 		return INSN_DONE;
-	if ((sel & 4) || !find_descriptor(t->r, sel, &lin))
+	if ((sel & 4) || !descriptor_find(t->r, sel, 8, &lin))
 		return raise(t, VEC_TS, sel);
 	rc = read_descriptor(t, lin, false, &desc);
 	if (rc != INSN_DONE)
 		return rc;
-	*ldt = seg_of(sel, desc);
-	if ((ldt->attr & (SEG_S | SEG_TYPE)) == TYPE_LDT && (ldt->attr & SEG_P))
+	*ldt = descriptor_seg(sel, desc);
+	if ((ldt->attr & (SEG_S | SEG_TYPE)) == SYSTYPE_LDT && (ldt->attr & SEG_P))
 		return INSN_DONE;
 	ldt->attr = 0;
 	return raise(t, VEC_TS, sel);
 }
 
-#define IS_CODE(s)	(((s)->attr & (SEG_S | SEG_TYPE_CODE)) == (SEG_S | SEG_TYPE_CODE))
-#define CONFORMING	SEG_TYPE_EXPAND_DOWN	/* what the bit says of code */
-
-static bool code_ok(const struct seg *s, u8 cpl)
-{
-	u8 dpl = (s->attr & SEG_DPL) >> SEG_DPL_SHIFT;
-
-	return IS_CODE(s) && (s->attr & CONFORMING ? dpl <= cpl : dpl == cpl);
-}
-
-static bool stack_ok(const struct seg *s, u8 cpl)
-{
-	u8 dpl = (s->attr & SEG_DPL) >> SEG_DPL_SHIFT;
-
-	return (s->attr & SEG_S) && !IS_CODE(s) && (s->attr & SEG_TYPE_WRITABLE) &&
-	       dpl == cpl && (s->sel & 3) == cpl;
-}
-
-static bool data_ok(const struct seg *s, u8 cpl)
-{
-	u8 dpl = (s->attr & SEG_DPL) >> SEG_DPL_SHIFT;
-
-	if (!(s->attr & SEG_S) || (IS_CODE(s) && !(s->attr & SEG_TYPE_WRITABLE)))
-		return false;
-	if (IS_CODE(s) && (s->attr & CONFORMING))
-		return true;
-	return dpl >= max_t(u8, cpl, s->sel & 3);
-}
-
 static bool segment_ok(enum reg_seg n, const struct seg *s, u8 cpl)
 {
 	if (n == SEG_CS)
-		return code_ok(s, cpl);
-	return n == SEG_SS ? stack_ok(s, cpl) : data_ok(s, cpl);
+		return descriptor_code_at(s, cpl);
+	return n == SEG_SS ? descriptor_stack_ok(s, cpl) : descriptor_data_ok(s, cpl);
 }
 
 static enum insn_rc load_segment(struct task *t, enum reg_seg n, u8 cpl)
@@ -292,16 +223,16 @@ static enum insn_rc load_segment(struct task *t, enum reg_seg n, u8 cpl)
 	u64 lin, desc;
 	struct seg s;
 
-	if (is_null(sel) && n != SEG_CS && n != SEG_SS) {
+	if (sel_is_null(sel) && n != SEG_CS && n != SEG_SS) {
 		t->r->seg[n] = (struct seg){ .sel = sel };
 		return INSN_DONE;
 	}
-	if (is_null(sel) || !find_descriptor(t->r, sel, &lin))
+	if (sel_is_null(sel) || !descriptor_find(t->r, sel, 8, &lin))
 		return raise(t, VEC_TS, sel);
 	rc = read_descriptor(t, lin, true, &desc);
 	if (rc != INSN_DONE)
 		return rc;
-	s = seg_of(sel, desc);
+	s = descriptor_seg(sel, desc);
 	if (!segment_ok(n, &s, cpl))
 		return raise(t, VEC_TS, sel);
 	if (!(s.attr & SEG_P))
@@ -315,13 +246,8 @@ static void load_vm86_segments(struct task *t)
 {
 	unsigned int i;
 
-	for (i = SEG_ES; i <= SEG_GS; i++) {
-		struct seg *s = &t->r->seg[i];
-
-		s->base = s->sel << 4;
-		s->limit = 0xffff;
-		s->attr = SEG_P | SEG_S | SEG_DPL | SEG_TYPE_WRITABLE | SEG_TYPE_ACCESSED;
-	}
+	for (i = SEG_ES; i <= SEG_GS; i++)
+		t->r->seg[i] = descriptor_vm86(t->r->seg[i].sel);
 }
 
 /*
@@ -379,7 +305,7 @@ static enum insn_rc push_error(struct task *t)
 /* A TSS can ask for a #DB when its task begins. */
 static enum insn_rc debug_trap(struct task *t)
 {
-	if (!(t->new.attr & TYPE_32) || !(t->tss[TSS32_TRAP] & 1))
+	if (!(t->new.attr & SYSTYPE_32) || !(t->tss[TSS32_TRAP] & 1))
 		return INSN_DONE;
 	t->r->dr6 |= DR6_BT;
 	*t->f = (struct fault){ .vector = VEC_DB };
@@ -394,7 +320,7 @@ static enum insn_rc begin_new(struct task *t)
 	load_registers(t);
 	load_selectors(t);
 	memcpy(&cr3, t->tss + TSS32_CR3, sizeof(cr3));
-	if ((t->new.attr & TYPE_32) && (t->r->cr0 & CR0_PG) && !t->bus->set_cr3(t->arg, cr3))
+	if ((t->new.attr & SYSTYPE_32) && (t->r->cr0 & CR0_PG) && !t->bus->set_cr3(t->arg, cr3))
 		return exec_fault_code(t->r, VEC_GP, t->f);
 	rc = load_segments(t);
 	if (rc == INSN_DONE)

@@ -100,7 +100,7 @@ static void finish_event(struct vcpu *v, enum task_reason reason)
 	ev->type = EVENT_NONE;
 }
 
-static enum verdict run(struct vcpu *v, const struct task_switch *ts, unsigned int insn_len)
+enum verdict glue_begin_task(struct vcpu *v, const struct task_switch *ts, unsigned int insn_len)
 {
 	struct regs *r = regs_put(v, G_ALL), undo = *r;
 	bool switched = false;
@@ -141,5 +141,5 @@ enum verdict glue_task_switch(struct vcpu *v, struct vm_exit *e)
 			return verdict;
 		len = e->insn_len;
 	}
-	return run(v, &ts, len);
+	return glue_begin_task(v, &ts, len);
 }

@@ -10,6 +10,7 @@
 #include "insn_suites.h"
 #include "../insn/flags.h"
 #include "../insn/insn.h"
+#include "../insn/task.h"
 
 #define RAM_SIZE	0x3000
 #define READ_ONLY	0x2000
@@ -196,11 +197,12 @@ static enum insn_rc execute(struct kunit *test, const u8 *bytes, unsigned int n)
 {
 	struct machine *m = test->priv;
 	struct regs copy = m->r;
+	struct task_switch task;
 	enum insn_rc rc;
 
 	KUNIT_ASSERT_EQ(test, insn_decode(&m->insn, bytes, n, insn_mode_of(&m->r)), INSN_OK);
 	m->used = 0;
-	rc = insn_execute(&m->insn, &copy, &fake_bus, m, &m->fault);
+	rc = insn_execute(&m->insn, &copy, &fake_bus, m, &m->fault, &task);
 	if (rc == INSN_DONE)
 		m->r = copy;
 	return rc;

@@ -11,6 +11,7 @@
 
 extern struct kunit_suite vitro_insn_suite;
 extern struct kunit_suite vitro_insn_exec_suite;
+extern struct kunit_suite vitro_insn_seg_suite;
 extern struct kunit_suite vitro_task_suite;
 
 #endif

@@ -4,7 +4,8 @@
  *
  * A libFuzzer target; without libFuzzer, main() feeds it random input. What must hold for
  * any input: no sanitizer report; fpu_set and a successful swap are last; nothing waits or
- * faults after something was changed, string runs excepted; INSN_DONE stays or goes on.
+ * faults after something was changed, string runs excepted, and system instructions, whose
+ * writes wait; INSN_DONE stays or goes on.
  *
  * Usage: fuzz [executions]                         (built with -DSTANDALONE)
  *        fuzz -max_total_time=60 -max_len=1024     (built with -fsanitize=fuzzer)
@@ -19,6 +20,7 @@ struct input {
 	const u8 *at;
 	size_t left;
 	unsigned int changes;	/* what the instruction has changed so far */
+	bool several;		/* it may write more than once */
 };
 
 #define REQUIRE(cond)							\
@@ -79,7 +81,7 @@ static enum insn_rc do_write(void *arg, u64 lin, const void *val, unsigned int s
 	(void)lin;
 	REQUIRE(size >= 1 && size <= sizeof(copy));
 	memcpy(copy, val, size);
-	if (rc == INSN_DONE)
+	if (rc == INSN_DONE && !in->several)
 		in->changes++;
 	return rc;
 }
@@ -93,6 +95,18 @@ static enum insn_rc do_cmpxchg(void *arg, u64 lin, const void *old, const void *
 	REQUIRE(size <= 16 && !(size & (size - 1)));
 	*swapped = take_byte(in) & 1;
 	return *swapped ? do_write(arg, lin, new, size, f) : answer(in, f);
+}
+
+static enum insn_rc do_write_system(void *arg, u64 lin, const void *val, unsigned int size,
+				    struct fault *f)
+{
+	REQUIRE(((struct input *)arg)->several);
+	return do_write(arg, lin, val, size, f);
+}
+
+static enum insn_rc do_set_msw(void *arg, u16 msw, struct fault *f)
+{
+	return do_write(arg, 0, &msw, sizeof(msw), f);
 }
 
 static enum insn_rc do_probe(void *arg, u64 lin, unsigned int size, unsigned int *count,
@@ -142,7 +156,8 @@ static enum insn_rc do_fpu_set(void *arg, enum insn_bank bank, unsigned int n, c
 
 static const struct insn_bus ops = {
 	.read = do_read, .write = do_write, .cmpxchg = do_cmpxchg, .probe = do_probe,
-	.read_system = do_read_system, .port_in = do_port_in, .port_out = do_port_out,
+	.read_system = do_read_system, .write_system = do_write_system, .set_msw = do_set_msw,
+	.port_in = do_port_in, .port_out = do_port_out,
 	.fpu_get = do_fpu_get, .fpu_set = do_fpu_set,
 };
 
@@ -234,6 +249,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input in = { .at = data, .left = size };
 	struct x86_insn insn;
+	struct task_switch task;
 	struct fault fault;
 	enum insn_status st;
 	enum insn_rc rc;
@@ -255,9 +271,11 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	REQUIRE(insn.len >= 1 && insn.len <= INSN_MAX_LEN && insn.len <= n);
 	if (insn.is_mem)
 		(void)!insn_linear(&insn, &r, false, take_byte(&in) % 65, &lin, &fault);
-	rc = insn_execute(&insn, &r, &ops, &in, &fault);
+	in.several = insn_is_system(&insn);
+	rc = insn_execute(&insn, &r, &ops, &in, &fault, &task);
 	REQUIRE(rc == INSN_DONE || insn_is_executable(&insn) || rc == INSN_UNHANDLED);
 	REQUIRE(rc != INSN_UNHANDLED || r.rip == rip);
+	REQUIRE(rc != INSN_TASK || (in.several && !in.changes && task.reason <= TASK_JMP));
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "../../kmod/insn/flags.h"
 #include "../../kmod/insn/optable.h"
 #include "../../selftests/lib/vm.h"
+#include "tables.h"
 #include "test.h"
 
 #define CODE		0x20000000ULL	/* linear, in modes with paging */
@@ -33,6 +34,7 @@
 #define GPA_STUBS	(GPA_FREE + 0x2000)	/* a vector's handler: OUT, in 8 bytes */
 #define GPA_ROOTS	(GPA_FREE + 0x4000)	/* page tables: ROOT_SIZE for each side */
 #define ROOT_SIZE	0x6000
+#define GPA_SYSTEM	(GPA_FREE + 0x18000)	/* TABLES of each side */
 
 #define SEL_KERNEL32	0x18
 #define SEL_KERNEL64	0x08
@@ -92,6 +94,7 @@ static u64 make_tables(unsigned int n, u64 scratch)
 	for (i = 0; i < SCRATCH_PAGES; i++)
 		gpa_u64(pt)[i] = (scratch + 4096 * i) | PTE_U | (i == PAGE_ABSENT ? 0 : PTE_P) |
 				 (i == PAGE_READONLY ? 0 : PTE_W);
+	gpa_u64(pt)[(TABLES - SCRATCH) >> 12] = (GPA_SYSTEM + 4096 * n) | PTE_P | PTE_W | PTE_U;
 	*gpa_u64(pt_code) = GPA_CODE | PTE_P | PTE_W | PTE_U;
 	return root;
 }
@@ -115,8 +118,8 @@ static void make_handlers(void)
 		((u32 *)vm->mem)[v] = (GPA_STUBS >> 4) << 16 | 8 * v;
 		gpa_u64(GPA_IDT32)[v] = (to & 0xffff) | SEL_KERNEL32 << 16 | 0x8eULL << 40 |
 					(to >> 16) << 48;
-		gpa_u64(GPA_IDT64)[2 * v] = (to & 0xffff) | SEL_KERNEL64 << 16 | 0x8eULL << 40 |
-					    (to >> 16) << 48;
+		gpa_u64(GPA_IDT64)[2 * v] = (to & 0xffff) | SEL_KERNEL64 << 16 | 1ULL << 32 |
+					    0x8eULL << 40 | (to >> 16) << 48;
 	}
 	put_out(GPA_CODE + LANDING, PORT_DONE);
 	put_out(LANDING, PORT_DONE);	/* branches with a 16-bit target */
@@ -153,6 +156,11 @@ static void new_machine(void)
 	     "no read-only memory: %m");
 }
 
+static u8 *side_tables(const struct side *side)
+{
+	return vm->mem + GPA_SYSTEM + 4096 * (side - sides);
+}
+
 /* Segments as the tests are made for; a side differs from it in real mode's bases alone. */
 static void describe(enum insn_mode mode, struct regs *r)
 {
@@ -166,6 +174,7 @@ static void describe(enum insn_mode mode, struct regs *r)
 	r->cr0 = real ? 0x10 : 0x80010033;
 	r->cr4 = 0x620 | (has_avx ? 1 << 18 : 0);
 	r->efer = mode == INSN_LONG64 ? 0x500 : 0;
+	r->idt = (struct dtable){ mode == INSN_LONG64 ? GPA_IDT64 : GPA_IDT32, 0xfff };
 	for (i = SEG_ES; i <= SEG_GS; i++)
 		r->seg[i] = (struct seg){
 			.sel = real ? SCRATCH >> 4 & 0xffff : SEL_USER_DATA,
@@ -189,7 +198,7 @@ static struct kvm_segment segment(const struct seg *s)
 {
 	return (struct kvm_segment){
 		.base = s->base, .limit = s->limit, .selector = s->sel,
-		.type = s->attr & SEG_TYPE, .s = 1, .present = 1,
+		.type = s->attr & SEG_TYPE, .s = !!(s->attr & SEG_S), .present = 1,
 		.dpl = (s->attr & SEG_DPL) >> SEG_DPL_SHIFT, .l = !!(s->attr & SEG_L),
 		.db = !!(s->attr & SEG_DB), .g = !!(s->attr & SEG_G),
 	};
@@ -201,7 +210,9 @@ static void set_fault_stack(unsigned int n, enum insn_mode mode)
 	u32 *tss = (u32 *)(vm->mem + GPA_TSS + 0x80 * n);
 
 	tss[1] = GPA_STACKS - STACK_SIZE * n;
+	tss[10] = 0;
 	tss[2] = mode == INSN_LONG64 ? 0 : SEL_KERNEL_DATA;
+	tss[9] = tss[1];	/* IST1 */
 }
 
 static void set_mode(unsigned int n, enum insn_mode mode)
@@ -298,70 +309,134 @@ static void state_from_kvm(struct state *s, const struct kvm_regs *k)
 	s->rflags = k->rflags;
 }
 
+static struct seg segment_of(const struct kvm_segment *k)
+{
+	return (struct seg){
+		.base = k->base, .limit = k->limit, .sel = k->selector,
+		.attr = k->type | (k->s ? SEG_S : 0) | k->dpl << SEG_DPL_SHIFT |
+			(k->present && !k->unusable ? SEG_P : 0) | (k->avl ? SEG_AVL : 0) |
+			(k->l ? SEG_L : 0) | (k->db ? SEG_DB : 0) | (k->g ? SEG_G : 0),
+	};
+}
+
+static void system_from_regs(struct outcome *o, const struct regs *r)
+{
+	o->system = true;
+	memcpy(o->seg, r->seg, sizeof(o->seg));
+	o->gdt = r->gdt;
+	o->idt = r->idt;
+}
+
+static void system_from_kvm(struct outcome *o, const struct kvm_sregs *s)
+{
+	const struct kvm_segment *segs[] = {
+		&s->es, &s->cs, &s->ss, &s->ds, &s->fs, &s->gs, &s->ldt, &s->tr,
+	};
+	unsigned int n;
+
+	o->system = true;
+	for (n = 0; n < NR_SEGS; n++)
+		o->seg[n] = segment_of(segs[n]);
+	o->gdt = (struct dtable){ s->gdt.base, s->gdt.limit };
+	o->idt = (struct dtable){ s->idt.base, s->idt.limit };
+}
+
+static void set_system(struct side *side, struct test *t)
+{
+	struct kvm_sregs s = side->sregs;
+	u8 tr_type = s.tr.type;
+
+	s.cs = segment(&t->r.seg[SEG_CS]);
+	s.ss = segment(&t->r.seg[SEG_SS]);
+	s.ldt = segment(&t->r.seg[SEG_LDTR]);
+	s.tr = segment(&t->r.seg[SEG_TR]);
+	s.tr.type = tr_type;
+	s.gdt = (struct kvm_dtable){ .base = t->r.gdt.base, .limit = t->r.gdt.limit };
+	s.idt = (struct kvm_dtable){ .base = t->r.idt.base, .limit = t->r.idt.limit };
+	set_sregs(side->vcpu, &s);
+}
+
 static bool pushes_error(u8 vector)
 {
 	return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
 }
 
+static const u8 *stack_at(const struct side *side, u64 lin)
+{
+	return lin >= TABLES && lin < TABLES + TABLES_SIZE ? side_tables(side) + (lin - TABLES) :
+							     vm->mem + lin;
+}
+
 /* A fault's handler runs: the rest of the story is on its stack. */
 static void read_fault(struct side *side, const struct test *t, struct outcome *o)
 {
-	unsigned int width = t->mode == INSN_LONG64 ? 8 : 4, i = 0, n;
-	u64 frame[6] = { 0 };
+	bool long64 = t->mode == INSN_LONG64;
+	unsigned int width = long64 ? 8 : 4, i = 0, first;
+	/* Within CPL 0 the stack is the same, and not on the stack. */
+	bool same = !long64 && !regs_cpl(&t->r);
+	u64 frame[6] = { 0 }, at;
 	struct kvm_sregs now;
 
 	get_sregs(side->vcpu, &now);
 	o->faulted = true;
 	o->vector = (o->s.rip - GPA_STUBS) / 8;
-	n = pushes_error(o->vector) ? 6 : 5;
-	for (i = 0; i < n; i++)
-		memcpy(&frame[i + 6 - n], vm->mem + o->s.gpr[R_RSP] + i * width, width);
+	first = pushes_error(o->vector) ? 0 : 1;
+	at = o->s.gpr[R_RSP] + (long64 ? 0 : now.ss.base);
+	for (i = first; i < (same ? 4 : 6); i++, at += width)
+		memcpy(&frame[i], stack_at(side, at), width);
 	o->error = frame[0];
 	o->s.rip = frame[1];
 	o->s.rflags = frame[3];
-	o->s.gpr[R_RSP] = frame[4];
+	o->s.gpr[R_RSP] = same ? at - now.ss.base : frame[4];
 	o->address = o->vector == 14 ? now.cr2 : 0;
 	set_sregs(side->vcpu, &side->sregs);
 }
 
 /* The memory that is not there, or cannot be written. */
-static void answer(struct side *side, struct kvm_run *run)
+static bool answer(struct side *side, struct kvm_run *run)
 {
 	u64 at = run->mmio.phys_addr - side->gpa;
 
 	side->exits++;
-	need(at < SCRATCH_SIZE && run->mmio.len <= SCRATCH_SIZE - at, "%s",
-	     exit_text(side->vcpu));
+	if (at >= SCRATCH_SIZE || run->mmio.len > SCRATCH_SIZE - at)
+		return false;
 	if (run->mmio.is_write)
 		memcpy(side->mem + at, run->mmio.data, run->mmio.len);
 	else
 		memcpy(run->mmio.data, side->mem + at, run->mmio.len);
+	return true;
 }
 
 static bool run_side(struct side *side, struct test *t, struct outcome *o)
 {
 	struct vcpu *vcpu = side->vcpu;
 	struct kvm_regs regs;
+	struct kvm_sregs now;
 
 	memset(o, 0, sizeof(*o));
 	state_to_kvm(&t->s, &regs);
+	if (t->system)
+		set_system(side, t);
 	set_regs(vcpu, &regs);
 	if (t->insn.map != INSN_MAP_1BYTE)
 		set_vectors(vcpu, &t->s);
 	side->exits = 0;
 	do {
 		if (vcpu_run(vcpu) || (vcpu->run->exit_reason != KVM_EXIT_MMIO &&
-				       vcpu->run->exit_reason != KVM_EXIT_IO)) {
+				       vcpu->run->exit_reason != KVM_EXIT_IO) ||
+		    (vcpu->run->exit_reason == KVM_EXIT_MMIO && !answer(side, vcpu->run))) {
 			complain(t, "%s: %s", side_name[side - sides], exit_text(vcpu));
 			set_sregs(vcpu, &side->sregs);
 			return false;
 		}
-		if (vcpu->run->exit_reason == KVM_EXIT_MMIO)
-			answer(side, vcpu->run);
 	} while (vcpu->run->exit_reason == KVM_EXIT_MMIO);
 
 	get_regs(vcpu, &regs);
 	state_from_kvm(&o->s, &regs);
+	if (t->system) {
+		get_sregs(vcpu, &now);
+		system_from_kvm(o, &now);
+	}
 	if (t->insn.map != INSN_MAP_1BYTE)
 		get_vectors(vcpu, &o->s);
 	vcpu_finish_io(vcpu);
@@ -395,6 +470,8 @@ static enum insn_rc run_sandbox(const struct test *t, struct outcome *o)
 		step.s = o->s;
 	} while (r.rip == t->r.rip);
 	sandbox.touched = touched;
+	if (t->system)
+		system_from_regs(o, rc == INSN_FAULT ? &t->r : &r);
 	if (rc == INSN_FAULT) {
 		o->s = step.s;
 		o->faulted = true;
@@ -403,6 +480,25 @@ static enum insn_rc run_sandbox(const struct test *t, struct outcome *o)
 		o->address = f.vector == 14 ? f.address : 0;
 	}
 	return rc;
+}
+
+/* @silent: sides that may have other ones. */
+static void same_tables(const struct test *t, unsigned int silent)
+{
+	unsigned int i, at;
+
+	for (i = 0; i < NR_SIDES; i++) {
+		const u8 *theirs = side_tables(&sides[i]);
+
+		if (silent & BIT(i))
+			continue;
+		/* not the stacks */
+		for (at = 0; at < TSS_AT && theirs[at] == sandbox.tables[at]; at++)
+			;
+		if (at < TSS_AT)
+			complain(t, "%s: table %x has %02x, in the sandbox %02x", side_name[i], at,
+				 theirs[at], sandbox.tables[at]);
+	}
 }
 
 static bool is_one_of(const char *name, const char * const *names, unsigned int n)
@@ -467,24 +563,48 @@ static bool may_deviate_in_vex(const struct test *t)
 	if (t->mode != INSN_LONG64 && (t->mode != INSN_PROT32 || (insn->rex & INSN_REX_W)))
 		return true;
 	/* L is not ignored where it has no meaning. */
-	return insn->vl == 32 && OPERAND_SIZE(insn->row->src) != SZ_X;
+	if (insn->vl == 32 && OPERAND_SIZE(insn->row->src) != SZ_X)
+		return true;
+	/* The fourth bit of vvvv counts outside 64-bit code. */
+	return t->mode != INSN_LONG64 && insn->vvvv;
 }
 
 /* and some instructions. */
 static bool may_deviate(const struct test *t, const struct outcome *o)
 {
 	static const char * const rip_relative[] = { "shld", "shrd" };
+	static const char * const absent[] = { "movdiri", "movntss", "movntsd" };
+	static const char * const transfers[] = { "jmpf", "callf", "retf", "iret" };
 	const struct x86_insn *insn = &t->insn;
 	const char *name = insn_name(insn);
 
 	if (o->faulted && may_deviate_in_fault(t, o))
 		return true;
-	if (!strcmp(name, "movdiri"))	/* not there */
+	if (is_one_of(name, absent, ARRAY_SIZE(absent)))
 		return true;
+	if (!strcmp(name, "enter"))	/* no look at the new top; frame pointers all at once */
+		return true;
+	if (!strcmp(name, "lldt"))	/* a null LDT stays present */
+		return true;
+	if (is_one_of(name, transfers, ARRAY_SIZE(transfers)))	/* CS does not become accessed */
+		return true;
+	if (!strcmp(name, "sgdt") || !strcmp(name, "sidt"))	/* a base of 24 bits */
+		return t->mode != INSN_LONG64 && insn->opsize == 2;
 	if (!strcmp(name, "test"))	/* its second encoding is undefined */
 		return (insn->opcode & ~1) == 0xf6 && (insn->modrm & 8);
 	if (!strcmp(name, "ret"))	/* the immediate has a sign */
 		return insn->imm & 0x8000;
+	/* Two bytes are written, as Intel's CPUs do; a right has some of the limit beside it. */
+	if (!strncmp(name, "push ", 5) || !strcmp(name, "lar"))
+		return true;
+	if (t->mode == INSN_LONG64 && insn_is_system(insn)) {
+		/* As on AMD's CPUs, W does not count in LSS and its kin. */
+		if (insn->row->dst == G_v && OPERAND_KIND(insn->row->src) == KIND_M)
+			return insn->opsize == 8;
+		/* Types of system segments that long mode does not have are taken. */
+		if (!strcmp(name, "lsl"))
+			return true;
+	}
 	if (!strcmp(name, "movbe"))	/* 2 bytes if and only if there is a 66 */
 		return (insn->opsize == 2) != insn->opsize_prefix;
 	/* An immediate after a displacement is forgotten. */
@@ -546,6 +666,8 @@ static void judge_sides(const struct test *t, const struct outcome *wanted,
 		if (may_deviate(t, wanted) && !sides[i].exits)
 			silent |= BIT(i);
 	same_memory(t, silent);
+	if (t->system)
+		same_tables(t, silent);
 }
 
 static void run_sides(struct test *t, const struct outcome *wanted)
@@ -592,6 +714,84 @@ static void run_test(struct test *t)
 		return;
 	}
 	run_sides(t, &wanted);
+}
+
+/* ---- system instructions ---- */
+
+static const u16 system_opcodes[] = {
+	0x06, 0x07, 0x0e, 0x16, 0x17, 0x1e, 0x1f, 0x8e, 0x9a, 0xc4, 0xc5, 0xca, 0xcb, 0xcf, 0xea,
+	0xff, 0x8e, 0xff, 0xca, 0xcb, 0xcf, 0x100, 0x101, 0x102, 0x103, 0x1a0, 0x1a1, 0x1a8, 0x1a9,
+	0x1b2, 0x1b4, 0x1b5, 0
+};
+
+/* LMSW may leave protected mode, which is not for random tests. */
+static bool is_system(const struct x86_insn *insn)
+{
+	return insn_is_system(insn) && strcmp(insn_name(insn), "lmsw");
+}
+
+/* Can it run, and can what comes of it be looked at? */
+static bool system_test_ok(const struct test *t, enum insn_rc rc, const struct outcome *o)
+{
+	u64 sp = t->r.gpr[R_RSP] + (t->mode == INSN_LONG64 ? 0 : t->r.seg[SEG_SS].base);
+
+	if (sandbox.stray || !sandbox.touched || (rc != INSN_DONE && rc != INSN_FAULT) ||
+	    !lands(t, o))
+		return false;
+	if (o->faulted)
+		/* Its delivery needs tables, and within CPL 0 a stack. */
+		return t->r.gdt.base == TABLES &&
+		       (t->mode == INSN_LONG64 || regs_cpl(&t->r) ||
+			(sp >= TABLES && sp < TABLES + TABLES_SIZE));
+	/* No single steps, nested tasks and virtual-8086 mode. */
+	return !(o->s.rflags & (0x100 | 0x4000 | 0x20000));
+}
+
+static void run_system_test(struct test *t)
+{
+	static u8 before[SCRATCH_SIZE], tables[TABLES_SIZE];
+	struct outcome wanted;
+	enum insn_rc rc;
+	unsigned int i;
+
+	memcpy(before, sandbox.mem, SCRATCH_SIZE);
+	memcpy(tables, sandbox.tables, TABLES_SIZE);
+	rc = run_sandbox(t, &wanted);
+	if (system_test_ok(t, rc, &wanted)) {
+		for (i = 0; i < NR_SIDES; i++) {
+			memcpy(sides[i].mem, before, SCRATCH_SIZE);
+			memcpy(side_tables(&sides[i]), tables, TABLES_SIZE);
+		}
+		run_sides(t, &wanted);
+	}
+	memcpy(sandbox.mem, before, SCRATCH_SIZE);
+}
+
+static unsigned long run_system(enum insn_mode mode, const char *name, unsigned long n)
+{
+	const struct place old = place;
+	struct test t;
+	unsigned int i;
+
+	memset(&count, 0, sizeof(count));
+	place.wants = is_system;
+	place.opcodes = system_opcodes;
+	sandbox.has_tables = true;
+	for (i = 0; i < NR_SIDES; i++)
+		set_mode(i, mode);
+	memcpy(sandbox.tables, vm->mem + GPA_GDT, 8 * FIRST_RANDOM);
+	while (count.ran < n) {
+		if (count.ran % 1024 == 0)
+			fill_memory(sandbox.mem);
+		if (make_system_test(&t, mode, one_in(2), CODE + LANDING))
+			run_system_test(&t);
+	}
+	place = old;
+	sandbox.has_tables = false;
+	printf("%s, system: %lu run, %lu emulated, %lu faults, %lu where this CPU deviates\n", name,
+	       count.ran, count.emulated, count.faults, count.deviant);
+	fflush(stdout);
+	return count.emulated;
 }
 
 static void new_memory(void)
@@ -641,13 +841,16 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	new_machine();
-	place = (struct place){ has_avx ? 32 : 16, describe };
+	place = (struct place){ .vec_bytes = has_avx ? 32 : 16, .describe = describe };
 	while (seed--)
 		rnd();
 	tried += run_mode(INSN_REAL16, "real", n);
 	tried += run_mode(INSN_PROT16, "16-bit", n);
 	tried += run_mode(INSN_PROT32, "32-bit", n);
 	tried += run_mode(INSN_LONG64, "64-bit", n);
+	tried += run_system(INSN_PROT16, "16-bit", n / 2);
+	tried += run_system(INSN_PROT32, "32-bit", n / 2);
+	tried += run_system(INSN_LONG64, "64-bit", n / 2);
 	printf("%u legacy opcodes\n", opcodes_run());
 	printf("guest: %lu instructions tried in a guest, %lu differences\n", tried, differences);
 	return differences != 0;

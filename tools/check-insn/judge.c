@@ -87,6 +87,44 @@ static bool same_vectors(const struct test *t, const char *who, const struct sta
 	return false;
 }
 
+/* A segment that cannot be used has a selector, and SS a privilege level. */
+static bool same_segment(enum reg_seg n, const struct seg *a, const struct seg *b)
+{
+	u16 mask = SEG_P | (n == SEG_SS ? SEG_DPL : 0);
+
+	if (a->sel != b->sel || ((a->attr ^ b->attr) & mask))
+		return false;
+	mask = n == SEG_TR ? 0xf0fd : 0xf0ff;	/* not everyone keeps the busy bit here */
+	return !(a->attr & SEG_P) ||
+	       (a->base == b->base && a->limit == b->limit && !((a->attr ^ b->attr) & mask));
+}
+
+/* After a fault CS and SS are its handler's. */
+static bool same_system(const struct test *t, const char *who, const struct outcome *a,
+			const struct outcome *b)
+{
+	unsigned int n;
+
+	if (!a->system || !b->system)
+		return true;
+	for (n = 0; n < NR_SEGS; n++) {
+		if ((a->faulted && (n == SEG_CS || n == SEG_SS)) ||
+		    same_segment(n, &a->seg[n], &b->seg[n]))
+			continue;
+		complain(t, "%s: segment %u is %x %lx %x %x, wanted %x %lx %x %x", who, n,
+			 a->seg[n].sel, a->seg[n].base, a->seg[n].limit, a->seg[n].attr,
+			 b->seg[n].sel, b->seg[n].base, b->seg[n].limit, b->seg[n].attr);
+		return false;
+	}
+	if (a->gdt.base == b->gdt.base && a->gdt.limit == b->gdt.limit &&
+	    a->idt.base == b->idt.base && a->idt.limit == b->idt.limit)
+		return true;
+	complain(t, "%s: gdt %lx %x idt %lx %x, wanted %lx %x, %lx %x", who, a->gdt.base,
+		 a->gdt.limit, a->idt.base, a->idt.limit, b->gdt.base, b->gdt.limit,
+		 b->idt.base, b->idt.limit);
+	return false;
+}
+
 bool judge(const struct test *t, const char *who, const struct outcome *ours,
 	   const struct outcome *theirs)
 {
@@ -96,7 +134,7 @@ bool judge(const struct test *t, const char *who, const struct outcome *ours,
 		return true;
 	return same_gprs(t, who, &ours->s, &theirs->s) &&
 	       same_flags(t, who, ours->s.rflags, theirs->s.rflags) &&
-	       same_vectors(t, who, &ours->s, &theirs->s);
+	       same_vectors(t, who, &ours->s, &theirs->s) && same_system(t, who, ours, theirs);
 }
 
 bool agrees(const struct test *t, const struct outcome *ours, const struct outcome *theirs)

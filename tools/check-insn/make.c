@@ -44,10 +44,26 @@ static unsigned int add_prefixes(struct test *t)
 	return n;
 }
 
+static unsigned int add_wanted_opcode(struct test *t, unsigned int n)
+{
+	unsigned int count = 0;
+	u16 opcode;
+
+	while (place.opcodes[count])
+		count++;
+	opcode = place.opcodes[rnd() % count];
+	if (opcode > 0xff)
+		t->bytes[n++] = 0x0f;
+	t->bytes[n] = opcode;
+	return n;
+}
+
 static unsigned int add_escape(struct test *t, unsigned int n)
 {
 	u8 *b = t->bytes;
 
+	if (place.opcodes)
+		return add_wanted_opcode(t, n);
 	switch (rnd() % 16) {
 	case 0 ... 7:
 		return n;
@@ -75,14 +91,28 @@ static unsigned int add_escape(struct test *t, unsigned int n)
 	return 4;
 }
 
+static bool is_one_of(const char *name, const char * const *names, unsigned int n)
+{
+	while (n--)
+		if (!strcmp(name, names[n]))
+			return true;
+	return false;
+}
+
 static bool runs_here(const struct x86_insn *insn)
 {
 	static const char * const not[] = { "in", "out", "ins", "outs" };
-	unsigned int i;
+	static const char * const flags[] = { "pushf", "popf" };
+	/* Those of the system instructions that need no tables. */
+	static const char * const simple[] = { "pusha", "popa", "enter" };
+	const char *name = insn_name(insn);
 
-	for (i = 0; i < ARRAY_SIZE(not); i++)
-		if (!strcmp(insn_name(insn), not[i]))
-			return false;
+	if (place.wants)
+		return place.wants(insn) && insn->seg_override != SEG_FS;
+	if (is_one_of(name, not, ARRAY_SIZE(not)) ||
+	    (place.stepped && is_one_of(name, flags, ARRAY_SIZE(flags))) ||
+	    (insn_is_system(insn) && !is_one_of(name, simple, ARRAY_SIZE(simple))))
+		return false;
 	if (insn->enc != INSN_ENC_LEGACY && insn->vl > place.vec_bytes)
 		return false;
 	if (insn->enc == INSN_ENC_EVEX && place.vec_bytes < 64)
@@ -90,7 +120,7 @@ static bool runs_here(const struct x86_insn *insn)
 	return insn->seg_override != SEG_FS;
 }
 
-static bool make_bytes(struct test *t)
+bool make_bytes(struct test *t)
 {
 	unsigned int n, i;
 
@@ -139,7 +169,7 @@ static u64 seg_base(const struct test *t, enum reg_seg seg)
 	return t->mode == INSN_LONG64 ? 0 : t->r.seg[seg].base;
 }
 
-static void make_registers(struct test *t)
+void make_registers(struct test *t)
 {
 	unsigned int i;
 
@@ -161,7 +191,7 @@ static void make_registers(struct test *t)
 }
 
 /* Bend the base register or the displacement so that the operand lies in the scratch. */
-static bool aim(struct test *t)
+bool aim(struct test *t)
 {
 	struct x86_insn *insn = &t->insn;
 	unsigned int disp_at = t->modrm_at + 1;
@@ -204,7 +234,7 @@ static void favour_equality(struct test *t)
 	memcpy(&t->r.gpr[R_RDX], sandbox.mem + lin + (t->insn.rex & INSN_REX_W ? 8 : 4), 8);
 }
 
-static void make_state(struct test *t)
+void make_state(struct test *t)
 {
 	unsigned int i, j;
 
@@ -224,6 +254,7 @@ static void make_state(struct test *t)
 bool make_test(struct test *t, enum insn_mode mode)
 {
 	t->mode = mode;
+	t->system = false;
 	if (!make_bytes(t))
 		return false;
 	make_registers(t);

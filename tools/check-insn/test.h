@@ -8,6 +8,7 @@
 #define VITRO_CHECK_INSN_TEST_H
 
 #include "../../kmod/insn/insn.h"
+#include "../../kmod/insn/task.h"
 
 /* Linear addresses the instruction may use. */
 #define SCRATCH		0x10000000ULL
@@ -15,6 +16,10 @@
 #define SCRATCH_SIZE	(SCRATCH_PAGES * 4096)
 #define PAGE_ABSENT	2	/* this page of it is not there */
 #define PAGE_READONLY	4	/* this one only readable */
+
+/* Beside it a page for descriptor tables, a TSS and stacks, which is memory for everyone. */
+#define TABLES		(SCRATCH + 0x10000)
+#define TABLES_SIZE	4096
 
 /* What a test changes of a CPU. */
 struct state {
@@ -28,6 +33,7 @@ struct test {
 	enum insn_mode mode;
 	u8 bytes[INSN_MAX_LEN];
 	unsigned int modrm_at;
+	bool system;		/* made by make_system_test() */
 	struct x86_insn insn;
 	struct regs r;
 	struct state s;
@@ -36,8 +42,13 @@ struct test {
 /* Where a test is to run. */
 struct place {
 	unsigned int vec_bytes;	/* a vector register's: 16, 32 or 64 */
+	bool stepped;		/* by TF, which instructions must not see */
 	/* Selectors, bases, limits, control registers, and RIP where code may begin. */
 	void (*describe)(enum insn_mode mode, struct regs *r);
+	/* Of all executable instructions this one is tried. */
+	bool (*wants)(const struct x86_insn *insn);
+	/* NULL: any opcode; else one of these, the last of them 0. Those above 0xff have a 0F. */
+	const u16 *opcodes;
 };
 
 /* make.c */
@@ -45,14 +56,26 @@ extern struct place place;
 u64 rnd(void);
 bool one_in(unsigned int n);
 bool make_test(struct test *t, enum insn_mode mode);
+bool make_bytes(struct test *t);
+void make_registers(struct test *t);
+bool aim(struct test *t);
+void make_state(struct test *t);
 void fill_memory(void *mem);
 /* Flags, and whether results too, that the manuals leave undefined. */
 u64 undefined_flags(const struct test *t);
 bool undefined_result(const struct test *t);
 
+/*
+ * system.c: a system instruction at CPL 0 or 3, with descriptors, stacks and pointers for it in
+ * the sandbox's memory. Transfers lead to @landing, or in 16 bits to its lowest.
+ */
+bool make_system_test(struct test *t, enum insn_mode mode, bool kernel, u64 landing);
+
 /* sandbox.c */
 extern struct sandbox {
 	u8 mem[SCRATCH_SIZE];
+	u8 tables[TABLES_SIZE];
+	bool has_tables;	/* TABLES are there */
 	bool flat;		/* all pages are there and may be written */
 	struct state *state;	/* of the test that runs */
 	bool touched;		/* it accessed memory, */
@@ -74,6 +97,9 @@ struct outcome {
 	u8 vector;
 	u32 error;
 	u64 address;		/* of a page fault */
+	bool system;		/* what follows is filled */
+	struct seg seg[NR_SEGS];
+	struct dtable gdt, idt;
 };
 
 /* judge.c */
