@@ -449,13 +449,25 @@ enum insn_rc op_verify(struct insn_exec *x)
 	return INSN_DONE;
 }
 
-/* The destination's RPL is raised to the source's. */
+/* The destination's RPL is raised to the source's, if it is lower; else nothing is written. */
 enum insn_rc op_arpl(struct insn_exec *x)
 {
-	bool raise = (x->dst & 3) < (x->src & 3);
+	u16 rpl = x->r->gpr[x->insn->reg] & 3, sel;
+	enum insn_rc rc;
 
-	if (raise)
-		x->dst = (x->dst & ~3ULL) | (x->src & 3);
-	answer(x, raise);
-	return INSN_DONE;
+	rc = load_word(x, &sel);
+	if (rc != INSN_DONE)
+		return rc;
+	answer(x, (sel & 3) < rpl);
+	if (!(x->flags & FL_ZF))
+		return INSN_DONE;
+	sel = (sel & ~3) | rpl;
+	if (!x->insn->is_mem) {
+		exec_gpr_write(x, x->insn->rm, sizeof(sel), sel);
+		return INSN_DONE;
+	}
+	rc = exec_mem_operand(x, true, sizeof(sel));
+	if (rc == INSN_DONE)
+		rc = x->bus->write(x->arg, x->lin, &sel, sizeof(sel), x->fault);
+	return rc;
 }

@@ -255,7 +255,7 @@ static const struct optable_row group15[8 + 64] = {
 };
 
 static const struct optable_row op_63[2] = {
-	X("arpl", op_arpl, E_w, G_w, OP_RMW | OP_PROT),
+	X("arpl", op_arpl, E_w, G_w, OP_RMW | OP_PROT | OP_OWN),
 	X("movsxd", op_movsx, G_v, E_d, OP_WR),
 };
 

@@ -574,6 +574,7 @@ static bool may_deviate(const struct test *t, const struct outcome *o)
 {
 	static const char * const rip_relative[] = { "shld", "shrd" };
 	static const char * const absent[] = { "movdiri", "movntss", "movntsd" };
+	static const char * const near[] = { "call", "jmp", "ret" };
 	static const char * const transfers[] = { "jmpf", "callf", "retf", "iret" };
 	const struct x86_insn *insn = &t->insn;
 	const char *name = insn_name(insn);
@@ -592,11 +593,17 @@ static bool may_deviate(const struct test *t, const struct outcome *o)
 		return t->mode != INSN_LONG64 && insn->opsize == 2;
 	if (!strcmp(name, "test"))	/* its second encoding is undefined */
 		return (insn->opcode & ~1) == 0xf6 && (insn->modrm & 8);
+	/* In 64-bit code near branches ignore a 66, as Intel's CPUs do. */
+	if (t->mode == INSN_LONG64 && insn->opsize == 2 && is_one_of(name, near, ARRAY_SIZE(near)))
+		return true;
 	if (!strcmp(name, "ret"))	/* the immediate has a sign */
 		return insn->imm & 0x8000;
-	/* Two bytes are written, as Intel's CPUs do; a right has some of the limit beside it. */
-	if (!strncmp(name, "push ", 5) || !strcmp(name, "lar"))
+	/* Two bytes of the stack are used, as Intel's CPUs do; LAR has some of the limit as well. */
+	if (!strncmp(name, "push ", 5) || !strncmp(name, "pop ", 4) || !strcmp(name, "lar"))
 		return true;
+	/* There are no segment registers from 8 on; ours are those from 0 on. */
+	if (insn->opcode == 0x8c || insn->opcode == 0x8e)
+		return insn->reg >= 8;
 	if (t->mode == INSN_LONG64 && insn_is_system(insn)) {
 		/* As on AMD's CPUs, W does not count in LSS and its kin. */
 		if (insn->row->dst == G_v && OPERAND_KIND(insn->row->src) == KIND_M)
