@@ -33,7 +33,7 @@ struct snippet {
 		const char *start, *end;
 	} code16, code32, code64;
 	const char *wanted;
-	bool not_in_kvm;	/* stock KVM does not emulate it */
+	bool not_in_kvm;	/* stock KVM does not emulate it, or gets it wrong */
 };
 
 #define ASSEMBLE(id, bits, text)					\
@@ -281,26 +281,26 @@ ANY(xlat, "mov $0x10, %al; xlat (%ebx)", "r1 a0010 =11223311");
 
 /* --- the stack --- */
 
-ONLY32(push_32, "lea 0x40(%ebx), %esp; push %ds; mov %esp, %eax", "w4 a003c=10 =a003c");
+ONLY32_OURS(push_32, "lea 0x40(%ebx), %esp; push %ds; mov %esp, %eax", "w4 a003c=10 =a003c");
 ONLY64(push_64, "lea 0x40(%rbx), %rsp; push %fs; mov %esp, %eax", "w8 a0038=10 =a0038");
 ONLY32_OURS(enter, "lea 0x40(%ebx), %esp; enter $0x20, $0; lea (%esp, %ebp), %eax",
 	"w4 a003c=3000 =140058");
-ONLY32(pusha, "lea 0x10(%ebx), %esp; pusha; mov %esp, %eax",
+ONLY32_OURS(pusha, "lea 0x10(%ebx), %esp; pusha; mov %esp, %eax",
 	"w4 a000c=11223344 w4 a0008=3 w4 a0004=e0 w4 a0000=a0000 =9fff0");
-ONLY32(popa, "lea 0x20(%ebx), %esp; popa; mov %esp, %eax",
+ONLY32_OURS(popa, "lea 0x20(%ebx), %esp; popa; mov %esp, %eax",
 	"r4 a0020 r4 a0024 r4 a0028 r4 a002c r4 a0030 r4 a0034 r4 a0038 r4 a003c =a0040");
 
 /* --- segment registers, descriptor tables, far transfers --- */
 
 ANY(mov_to_sreg, "mov 0x840(%ebx), %fs; mov %fs, %eax", "r2 a0840 =10");
-ONLY32(pop_sreg, "lea 0x840(%ebx), %esp; pop %fs; mov %fs, %eax", "r4 a0840 =10");
+ONLY32_OURS(pop_sreg, "lea 0x840(%ebx), %esp; pop %fs; mov %fs, %eax", "r4 a0840 =10");
 ANY(far_pointer, "lfsl 0x848(%ebx), %eax", "r6 a0848 =55667788");
-ONLY32(lgdt_32, "lgdtl 0x850(%ebx); sub $8, %esp; sgdtl (%esp); mov 2(%esp), %eax",
+ONLY32_OURS(lgdt_32, "lgdtl 0x850(%ebx); sub $8, %esp; sgdtl (%esp); mov 2(%esp), %eax",
 	"r6 a0850 =a0900");
-ONLY64(lgdt_64, "lgdt 0x850(%rbx); sub $16, %rsp; sgdt (%rsp); mov 2(%rsp), %eax",
+ONLY64_OURS(lgdt_64, "lgdt 0x850(%rbx); sub $16, %rsp; sgdt (%rsp); mov 2(%rsp), %eax",
 	"r8 a0850 r2 a0858 =a0900");
-ONLY64(sidt, "sidt 0x10(%rbx)", "w8 a0010=110000fff w2 a0018=0 =11223344");
-ONLY32(sldt, "sldt 0x10(%ebx)", "w2 a0010=0 =11223344");
+ONLY64_OURS(sidt, "sidt 0x10(%rbx)", "w8 a0010=110000fff w2 a0018=0 =11223344");
+ONLY32_OURS(sldt, "sldt 0x10(%ebx)", "w2 a0010=0 =11223344");
 ONLY64(smsw, "smsw 0x10(%rbx)", "w2 a0010=33 =11223344");
 ONLY64(lmsw, "lmsw 0x860(%rbx); smsw %eax; movzwl %ax, %eax; clts", "r2 a0860 =3b");
 ONLY64(lldt, "lldt 0x844(%rbx); sldt %eax", "r2 a0844 =0");
@@ -311,7 +311,7 @@ ONLY32_OURS(table_in_a_device, "lgdtl 0x850(%ebx); mov $0x28, %eax; mov %eax, %f
 ONLY16(jmp_far_16, "ljmpw *%gs:0x810", "r4 a0810 =3344");
 ONLY32(jmp_far_32, "ljmpl *0x800(%ebx)", "r6 a0800 =11223344");
 ONLY64(jmp_far_64, "ljmpl *0x820(%rbx)", "r6 a0820 =11223344");
-ONLY32(call_far, "lea 0x40(%ebx), %esp; lcall *0x800(%ebx)",
+ONLY32_OURS(call_far, "lea 0x40(%ebx), %esp; lcall *0x800(%ebx)",
 	"r6 a0800 w4 a003c=18 w4 a0038=1009 =11223344");
 ONLY32_OURS(table_of_a_jump, "lgdtl 0x850(%ebx); ljmp $0x18, $0x1400", "r6 a0850 r8 a0918 =11223344");
 ONLY32(ret_far, "lea 0x880(%ebx), %esp; lret", "r4 a0880 r4 a0884 =11223344");
@@ -547,7 +547,7 @@ int main(void)
 			if (!start)
 				continue;
 			if (s->not_in_kvm && !device_is_vitro()) {
-				ksft_test_result_skip("%s: %s: KVM does not emulate it\n",
+				ksft_test_result_skip("%s: %s: KVM does not emulate it as CPUs do\n",
 						      mode_name[mode], s->name);
 				continue;
 			}
