@@ -151,7 +151,7 @@ static long vfio_fd_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 {
 	struct vfio_groups *groups = file->private_data;
 
-	if (groups->vm->mm != current->mm || READ_ONCE(groups->vm->dead))
+	if (!vm_serves_us(groups->vm))
 		return -EIO;
 	return ioctl_dispatch(&vfio_table, groups, cmd, arg);
 }

@@ -323,7 +323,7 @@ static const struct ioctl_table vm_table = {
 static long vm_dispatch(struct vm *vm, const struct ioctl_table *table, unsigned int cmd,
 			unsigned long arg)
 {
-	if (vm->mm != current->mm || READ_ONCE(vm->dead))
+	if (!vm_serves_us(vm))
 		return -EIO;
 	return ioctl_dispatch(table, vm, cmd, arg);
 }

@@ -14,6 +14,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/sched.h>
 #include <linux/srcu.h>
 #include <linux/xarray.h>
 
@@ -103,6 +104,13 @@ void vm_stop_all(void);
  * meanwhile; @visit neither makes VMs nor puts them.
  */
 void vm_visit_all(bool wait, bool (*visit)(struct vm *vm, void *arg), void *arg);
+
+/* May this process use the VM's descriptors? Its memory is another's, or it is broken: no. */
+static inline bool vm_serves_us(const struct vm *vm)
+{
+	return vm->mm == current->mm && !READ_ONCE(vm->dead);
+}
+
 void vm_get(struct vm *vm);
 /* Drops a reference; the last one frees the VM and everything in it. */
 void vm_put(struct vm *vm);

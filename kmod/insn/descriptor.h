@@ -16,14 +16,14 @@
 #define SYSTYPE_TSS		1
 #define SYSTYPE_LDT		2
 #define SYSTYPE_BUSY		2	/* of a TSS */
-#define SYSTYPE_CALL_GATE		4
-#define SYSTYPE_TASK_GATE		5
-#define SYSTYPE_32			8
+#define SYSTYPE_CALL_GATE	4
+#define SYSTYPE_TASK_GATE	5
+#define SYSTYPE_32		8
 
 /* The byte of a descriptor that has its type. */
-#define DESCRIPTOR_TYPE_AT		5
+#define DESCRIPTOR_TYPE_AT	5
 
-#define SEG_TYPE_CONFORMING		SEG_TYPE_EXPAND_DOWN	/* what the bit says of code */
+#define SEG_TYPE_CONFORMING	SEG_TYPE_EXPAND_DOWN	/* what the bit says of code */
 
 static inline bool sel_is_null(u16 sel)
 {

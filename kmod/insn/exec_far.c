@@ -177,26 +177,32 @@ static enum insn_rc tss_stack(struct insn_exec *x, u8 cpl, u64 *sp, u16 *ss)
 	return rc;
 }
 
-/* SS of the inner level; in long mode it is null there. */
-static enum insn_rc load_inner_stack(struct insn_exec *x, u16 sel, u8 cpl)
+/* SS for level @cpl. @vector: what a stack that is not for it raises. */
+static enum insn_rc load_stack(struct insn_exec *x, u16 sel, u8 cpl, enum exec_vector vector)
 {
 	struct exec_desc d;
 	enum insn_rc rc;
 
+	rc = exec_read_desc(x, sel, vector, &d);
+	if (rc != INSN_DONE)
+		return rc;
+	if (!descriptor_stack_ok(&d.seg, cpl))
+		return exec_fault_sel(x, vector, sel);
+	if (!(d.seg.attr & SEG_P))
+		return exec_fault_sel(x, VEC_SS, sel);
+	return exec_load_desc(x, SEG_SS, &d);
+}
+
+/* SS of the inner level; in long mode it is null there. */
+static enum insn_rc load_inner_stack(struct insn_exec *x, u16 sel, u8 cpl)
+{
 	if (exec_long_mode(x)) {
 		x->r->seg[SEG_SS] = (struct seg){ .sel = sel, .attr = cpl << SEG_DPL_SHIFT };
 		return INSN_DONE;
 	}
 	if (sel_is_null(sel))
 		return exec_fault_sel(x, VEC_TS, sel);
-	rc = exec_read_desc(x, sel, VEC_TS, &d);
-	if (rc != INSN_DONE)
-		return rc;
-	if (!descriptor_stack_ok(&d.seg, cpl))
-		return exec_fault_sel(x, VEC_TS, sel);
-	if (!(d.seg.attr & SEG_P))
-		return exec_fault_sel(x, VEC_SS, sel);
-	return exec_load_desc(x, SEG_SS, &d);
+	return load_stack(x, sel, cpl, VEC_TS);
 }
 
 #define GATE_PARAMS	31
@@ -382,8 +388,6 @@ static enum insn_rc read_return_code(struct insn_exec *x, u16 sel, struct exec_d
 static enum insn_rc load_outer_stack(struct insn_exec *x, u16 sel, const struct seg *cs)
 {
 	u8 rpl = cs->sel & 3;
-	struct exec_desc d;
-	enum insn_rc rc;
 
 	if (sel_is_null(sel)) {
 		if (!exec_long_mode(x) || !(cs->attr & SEG_L) || rpl == 3 || (sel & 3) != rpl)
@@ -391,14 +395,7 @@ static enum insn_rc load_outer_stack(struct insn_exec *x, u16 sel, const struct 
 		x->r->seg[SEG_SS] = (struct seg){ .sel = sel, .attr = rpl << SEG_DPL_SHIFT };
 		return INSN_DONE;
 	}
-	rc = exec_read_desc(x, sel, VEC_GP, &d);
-	if (rc != INSN_DONE)
-		return rc;
-	if (!descriptor_stack_ok(&d.seg, rpl))
-		return exec_fault_sel(x, VEC_GP, sel);
-	if (!(d.seg.attr & SEG_P))
-		return exec_fault_sel(x, VEC_SS, sel);
-	return exec_load_desc(x, SEG_SS, &d);
+	return load_stack(x, sel, rpl, VEC_GP);
 }
 
 /* Segments that the outer level must not have become null. */

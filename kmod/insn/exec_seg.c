@@ -358,41 +358,9 @@ enum insn_rc op_ltr(struct insn_exec *x)
 
 /* Questions: LAR, LSL, VERR, VERW. What is not there answers no, and does not fault. */
 
-static bool has_rights(const struct insn_exec *x, const struct seg *s)
-{
-	/* LDT, TSSs, call gates; and without long mode the 16-bit ones, and task gates. */
-	u16 systems = exec_long_mode(x) ? 0x1a04 : 0x1a3e;
-
-	return (s->attr & SEG_S) || (systems >> (s->attr & SEG_TYPE) & 1);
-}
-
-static bool has_limit(const struct insn_exec *x, const struct seg *s)
-{
-	u16 systems = exec_long_mode(x) ? 0x0a04 : 0x0a0e;
-
-	return (s->attr & SEG_S) || (systems >> (s->attr & SEG_TYPE) & 1);
-}
-
 static bool within_reach(const struct insn_exec *x, const struct seg *s)
 {
 	return seg_is_conforming(s) || seg_dpl(s) >= max_t(u8, regs_cpl(x->r), s->sel & 3);
-}
-
-/* *@found: there is a descriptor, and it may be asked. */
-static enum insn_rc ask_descriptor(struct insn_exec *x, struct exec_desc *d, bool *found)
-{
-	enum insn_rc rc;
-	u16 sel;
-
-	*found = false;
-	rc = load_word(x, &sel);
-	if (rc != INSN_DONE || sel_is_null(sel))
-		return rc;
-	rc = exec_read_desc(x, sel, VEC_GP, d);
-	if (rc == INSN_FAULT && x->fault->vector == VEC_GP)
-		return INSN_DONE;
-	*found = rc == INSN_DONE && within_reach(x, &d->seg);
-	return rc;
 }
 
 static void answer(struct insn_exec *x, bool yes)
@@ -400,53 +368,59 @@ static void answer(struct insn_exec *x, bool yes)
 	x->flags = (x->flags & ~FL_ZF) | (yes ? FL_ZF : 0);
 }
 
+/*
+ * ZF is the answer: there is a descriptor, it may be asked, and it is of code, data, or one of
+ * the types of system descriptors that are set in @systems.
+ */
+static enum insn_rc ask_descriptor(struct insn_exec *x, u16 systems, struct exec_desc *d)
+{
+	enum insn_rc rc;
+	u16 sel;
+
+	answer(x, false);
+	rc = load_word(x, &sel);
+	if (rc != INSN_DONE || sel_is_null(sel))
+		return rc;
+	rc = exec_read_desc(x, sel, VEC_GP, d);
+	if (rc == INSN_FAULT && x->fault->vector == VEC_GP)
+		return INSN_DONE;
+	answer(x, rc == INSN_DONE && within_reach(x, &d->seg) &&
+		  ((d->seg.attr & SEG_S) || (systems >> (d->seg.attr & SEG_TYPE) & 1)));
+	return rc;
+}
+
+/* LDT, TSSs, call gates; and without long mode the 16-bit ones, and task gates. */
 enum insn_rc op_lar(struct insn_exec *x)
 {
 	struct exec_desc d;
-	enum insn_rc rc;
-	bool ok;
+	enum insn_rc rc = ask_descriptor(x, exec_long_mode(x) ? 0x1a04 : 0x1a3e, &d);
 
-	rc = ask_descriptor(x, &d, &ok);
-	if (rc != INSN_DONE)
-		return rc;
-	ok = ok && has_rights(x, &d.seg);
-	answer(x, ok);
-	if (ok)
+	if (rc == INSN_DONE && (x->flags & FL_ZF))
 		exec_gpr_write(x, x->insn->reg, x->insn->opsize, d.low >> 32 & 0xf0ff00);
-	return INSN_DONE;
+	return rc;
 }
 
+/* What has a limit: no gates. */
 enum insn_rc op_lsl(struct insn_exec *x)
 {
 	struct exec_desc d;
-	enum insn_rc rc;
-	bool ok;
+	enum insn_rc rc = ask_descriptor(x, exec_long_mode(x) ? 0x0a04 : 0x0a0e, &d);
 
-	rc = ask_descriptor(x, &d, &ok);
-	if (rc != INSN_DONE)
-		return rc;
-	ok = ok && has_limit(x, &d.seg);
-	answer(x, ok);
-	if (ok)
+	if (rc == INSN_DONE && (x->flags & FL_ZF))
 		exec_gpr_write(x, x->insn->reg, x->insn->opsize, d.seg.limit);
-	return INSN_DONE;
+	return rc;
 }
 
 enum insn_rc op_verify(struct insn_exec *x)
 {
-	bool write = x->insn->modrm >> 3 & 1, ok;
+	bool write = x->insn->modrm >> 3 & 1;
 	struct exec_desc d;
-	enum insn_rc rc;
+	enum insn_rc rc = ask_descriptor(x, 0, &d);
 
-	rc = ask_descriptor(x, &d, &ok);
-	if (rc != INSN_DONE)
-		return rc;
-	if (ok && write)
-		ok = !seg_is_code(&d.seg) && (d.seg.attr & SEG_TYPE_WRITABLE);
-	else if (ok)
-		ok = !seg_is_code(&d.seg) || (d.seg.attr & SEG_TYPE_WRITABLE);
-	answer(x, ok && (d.seg.attr & SEG_S));
-	return INSN_DONE;
+	/* The bit says "readable" of code, and data can always be read. */
+	if (rc == INSN_DONE && (x->flags & FL_ZF))
+		answer(x, seg_is_code(&d.seg) == !write ? d.seg.attr & SEG_TYPE_WRITABLE : !write);
+	return rc;
 }
 
 /* The destination's RPL is raised to the source's, if it is lower; else nothing is written. */

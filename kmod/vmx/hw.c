@@ -24,7 +24,8 @@
 #include "../host/host.h"
 #include "vmx.h"
 
-static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true, preemption_timer = true, pml = true;
+static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true;
+static bool preemption_timer = true, pml = true;
 static bool apicv = true, apicv_xapic = true, invpcid = true;
 module_param(vpid, bool, 0444);
 MODULE_PARM_DESC(vpid, "Intel: tag TLB entries with VPIDs");
