@@ -102,12 +102,14 @@ TEST_F(debug, arguments)
 
 /* --- software breakpoints --- */
 
-extern char bp_at[];
+extern char bp_at[], event_bp_at[];
 static volatile int traps;
 
 static GUEST void on_bp(struct frame *frame)
 {
-	traps += frame->rip == (uintptr_t)bp_at + 1 ? 1 : 100;
+	bool after = frame->rip == (uintptr_t)bp_at + 1 || frame->rip == (uintptr_t)event_bp_at + 1;
+
+	traps += after ? 1 : 100;
 }
 
 static GUEST uint64_t guest_bp(uint64_t unused)
@@ -137,6 +139,54 @@ TEST_F(debug, software_breakpoint)
 	ASSERT_EQ(0, set_debug(self->vcpu, 0, 0, 0));
 	vcpu_start(self->vcpu, guest_bp, 0);
 	EXPECT_EQ(1, vcpu_run_done(self->vcpu));
+}
+
+static GUEST uint64_t guest_event_bp(uint64_t unused)
+{
+	guest_handler[3] = on_bp;
+	traps = 0;
+	*(volatile uint32_t *)GPA_HOLE = 0;	/* no port: kvm may go on where that one ended */
+	asm volatile("event_bp_at: int3" ::: "memory");
+	return traps;
+}
+
+/* So QEMU gives a breakpoint back that is the guest's: at the INT3, RIP moves when it comes. */
+static uint64_t give_back(struct vcpu *vcpu, bool payload, bool stops_there)
+{
+	struct kvm_vcpu_events e;
+	struct kvm_regs r;
+
+	vcpu_start(vcpu, guest_event_bp, 0);
+	need(!vcpu_run(vcpu) && vcpu->run->exit_reason == KVM_EXIT_MMIO, "no MMIO");
+	if (stops_there) {
+		need(debug_exit(vcpu, 3, event_bp_at), "no stop");
+	} else {
+		vcpu_finish_io(vcpu);
+		get_regs(vcpu, &r);
+		r.rip = (uintptr_t)event_bp_at;
+		set_regs(vcpu, &r);
+	}
+	need_ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &e);
+	e.flags = payload ? KVM_VCPUEVENT_VALID_PAYLOAD : 0;
+	e.exception.nr = 3;
+	e.exception.pending = payload;
+	e.exception.injected = !payload;
+	need_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &e);
+	get_regs(vcpu, &r);
+	need(r.rip == (uintptr_t)event_bp_at, "RIP has moved");
+	return vcpu_run_done(vcpu);
+}
+
+TEST_F(debug, breakpoint_given_back)
+{
+	struct kvm_enable_cap payload = { .cap = KVM_CAP_EXCEPTION_PAYLOAD, .args = { 1 } };
+	bool there;
+
+	ASSERT_EQ(0, set_debug(self->vcpu, KVM_GUESTDBG_USE_SW_BP, 0, 0));
+	there = stops(self->vcpu, guest_bp, PORT_DONE);
+	EXPECT_EQ(1, give_back(self->vcpu, false, there));
+	need_ioctl(self->vm->fd, KVM_ENABLE_CAP, &payload);
+	EXPECT_EQ(1, give_back(self->vcpu, true, there));
 }
 
 /* --- hardware breakpoints --- */

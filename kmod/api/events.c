@@ -11,6 +11,7 @@
 #include <linux/errno.h>
 #include <linux/kvm.h>
 #include <linux/minmax.h>
+#include <asm/trapnr.h>
 
 #include "../core/event.h"
 #include "../core/vcpu.h"
@@ -29,8 +30,8 @@
 /*
  * "Pending" and "injected" are one thing to a program that has not asked for
  * exception payloads. Exceptions raised here have changed CR2 and DR6 already, so
- * the only payloads are those that user space has set. INT3 and INTO are not told:
- * the instruction will run again.
+ * the only payloads are those that user space has set. INT3 and INTO that were cut off are
+ * not told: the instruction will run again. Those that user space has set wait at it.
  */
 static void events_get_exception(const struct events *ev, bool payloads,
 				 struct kvm_vcpu_events *e)
@@ -135,8 +136,9 @@ static void events_set_exception(struct events *ev,
 				 const struct kvm_vcpu_events *e)
 {
 	bool pending = (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && e->exception.pending;
+	bool soft = e->exception.nr == X86_TRAP_BP || e->exception.nr == X86_TRAP_OF;
 
-	if (ev->again.type == EVENT_NONE && !pending) {
+	if (ev->again.type == EVENT_NONE && !pending && !soft) {
 		ev->again = (struct event){
 			.type = EVENT_EXCEPTION,
 			.vector = e->exception.nr,
@@ -146,6 +148,7 @@ static void events_set_exception(struct events *ev,
 		return;
 	}
 	ev->exception_pending = true;
+	ev->at_insn = soft;
 	ev->has_payload = pending && e->exception_has_payload;
 	ev->payload = e->exception_payload;
 	ev->exception = (struct fault){
@@ -223,6 +226,7 @@ void events_queue_irq(struct vcpu *v, u8 vector, bool soft)
 
 	if (ev->again.type == EVENT_EXCEPTION && !ev->exception_pending) {
 		ev->exception_pending = true;
+		ev->at_insn = false;
 		ev->has_payload = false;
 		ev->exception = (struct fault){
 			.vector = ev->again.vector,

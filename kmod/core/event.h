@@ -45,6 +45,7 @@ struct events {
 			bool triple_fault;
 		};
 	};
+	bool at_insn;		/* #BP, #OF: RIP has yet to move past the INT3 or INTO */
 	bool has_payload;	/* of it: user space set it, and its register follows at delivery */
 	u64 payload;		/* #PF: CR2; #DB: bits of DR6 */
 };
@@ -71,6 +72,9 @@ struct event_plan event_next(const struct event_view *view);
 /* The class of an exception decides what a second one on top of it becomes. */
 enum event_merge { MERGE_SERIAL, MERGE_DOUBLE_FAULT, MERGE_TRIPLE_FAULT };
 enum event_merge event_merge(u8 first, u8 second);
+
+/* #BP or #OF, at the INT3 or INTO that RIP points at. */
+void event_raise_at(struct vcpu *v, u8 vector);
 
 /* Raise an exception in the guest, merged with one that is under way. */
 void event_raise(struct vcpu *v, const struct fault *f);

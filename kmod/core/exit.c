@@ -33,9 +33,16 @@ static void raise_merged(struct vcpu *v, const struct fault *f)
 
 	ev->exception = *f;
 	ev->exception_pending = true;
+	ev->at_insn = false;
 	ev->has_payload = false;
 	if (f->vector == X86_TRAP_PF)
 		regs_put(v, G_CR)->cr2 = f->address;
+}
+
+void event_raise_at(struct vcpu *v, u8 vector)
+{
+	raise_merged(v, &(struct fault){ .vector = vector });
+	v->events.at_insn = true;
 }
 
 void event_raise(struct vcpu *v, const struct fault *f)

@@ -126,16 +126,42 @@ static int serve_requests(struct vcpu *v)
 	return serve_exits(v);
 }
 
-/* What user space left to be done when its exception is delivered. */
-static void deliver_payload(struct vcpu *v)
+static bool is_soft(u8 vector)
+{
+	return vector == X86_TRAP_BP || vector == X86_TRAP_OF;
+}
+
+/* What is left to be done when an exception is delivered that user space has set. */
+static void deliver_rest(struct vcpu *v)
 {
 	struct events *ev = &v->events;
 
+	if (ev->at_insn)
+		regs_put(v, G_IP)->rip++;
+	ev->at_insn = false;
+	if (!ev->has_payload)
+		return;
 	ev->has_payload = false;
 	if (ev->exception.vector == X86_TRAP_PF)
 		regs_put(v, G_CR)->cr2 = ev->payload;
 	else if (ev->exception.vector == X86_TRAP_DB)
 		debug_payload(regs_put(v, G_DR), ev->payload);
+}
+
+/*
+ * Take back an event whose delivery was cut off. #BP and #OF that were injected wait at their
+ * instruction again: it is what user space is told, and what has to run if another goes first.
+ */
+static void reclaim(struct vcpu *v)
+{
+	struct events *ev = &v->events;
+
+	backend->reclaim(v, &ev->again);
+	if (likely(ev->again.type != EVENT_EXCEPTION || !is_soft(ev->again.vector)))
+		return;
+	regs_put(v, G_IP)->rip--;
+	event_raise_at(v, ev->again.vector);
+	ev->again.type = EVENT_NONE;
 }
 
 /*
@@ -162,8 +188,8 @@ static void inject_plan(struct vcpu *v, struct event_plan *plan)
 		if (ev->again.type != EVENT_NONE)
 			break;
 		ev->exception_pending = false;
-		if (unlikely(ev->has_payload))
-			deliver_payload(v);
+		if (unlikely(ev->has_payload || ev->at_insn))
+			deliver_rest(v);
 		break;
 	}
 	ev->again.type = EVENT_NONE;
@@ -223,7 +249,7 @@ static noinline void deliver_events(struct vcpu *v)
 /* What was made ready for an entry that does not happen. */
 static void take_back(struct vcpu *v)
 {
-	backend->reclaim(v, &v->events.again);
+	reclaim(v);
 	if (v->pv_eoi.offered)
 		pv_eoi_take(v);
 }
@@ -456,7 +482,7 @@ static int run_loop(struct vcpu *v)
 			continue;
 
 		if (unlikely(v->events.cut_off))
-			backend->reclaim(v, &v->events.again);
+			reclaim(v);
 		if (unlikely(v->pv_eoi.offered))
 			pv_eoi_take(v);
 		backend->decode_exit(v, &e);

@@ -18,13 +18,12 @@
 /* A trap that user space has looked at is the guest's own. */
 static int inject_trap(struct vcpu *v, u32 control)
 {
-	bool bp = control & KVM_GUESTDBG_INJECT_BP;
-
 	if (v->events.exception_pending || v->events.again.type == EVENT_EXCEPTION)
 		return -EBUSY;
-	if (bp)
-		regs_put(v, G_IP)->rip++;	/* INT3 was stopped before it was over */
-	event_raise(v, &(struct fault){ .vector = bp ? X86_TRAP_BP : X86_TRAP_DB });
+	if (control & KVM_GUESTDBG_INJECT_BP)
+		event_raise_at(v, X86_TRAP_BP);	/* INT3 was stopped before it was over */
+	else
+		event_raise(v, &(struct fault){ .vector = X86_TRAP_DB });
 	return 0;
 }
 

@@ -20,6 +20,11 @@ static const u32 inject_type[] = {
 	[EVENT_SOFT_IRQ]	= SVM_EVTINJ_TYPE_SOFT,
 };
 
+static bool is_soft(u8 vector)
+{
+	return vector == X86_TRAP_BP || vector == X86_TRAP_OF;
+}
+
 void svm_inject(struct vcpu *v, const struct event *ev)
 {
 	struct vmcb_control_area *c = &v->svm->vmcb->control;
@@ -27,15 +32,16 @@ void svm_inject(struct vcpu *v, const struct event *ev)
 	c->event_inj = ev->vector | inject_type[ev->type] | SVM_EVTINJ_VALID |
 		       (ev->has_error ? SVM_EVTINJ_VALID_ERR : 0);
 	c->event_inj_err = ev->error;
+	v->svm->soft_in = ev->type == EVENT_EXCEPTION && is_soft(ev->vector);
 	if (ev->type == EVENT_NMI)
 		svm_set_nmi_masked(v, true);
 }
 
 /*
  * INT n, INT3 and INTO that were cut off are not taken up again: RIP still points at
- * them, so the guest executes them once more.
+ * them, so the guest executes them once more. But for #BP and #OF that were injected.
  */
-static void reclaim_info(u32 info, u32 error, struct event *ev)
+static void reclaim_info(u32 info, u32 error, bool ours, struct event *ev)
 {
 	ev->type = EVENT_NONE;
 	if (!(info & SVM_EXITINTINFO_VALID))
@@ -53,7 +59,7 @@ static void reclaim_info(u32 info, u32 error, struct event *ev)
 		ev->type = EVENT_NMI;
 		break;
 	case SVM_EXITINTINFO_TYPE_EXEPT:
-		if (ev->vector != X86_TRAP_BP && ev->vector != X86_TRAP_OF)
+		if (ours || !is_soft(ev->vector))
 			ev->type = EVENT_EXCEPTION;
 		break;
 	}
@@ -64,9 +70,10 @@ void svm_reclaim(struct vcpu *v, struct event *ev)
 	struct vmcb_control_area *c = &v->svm->vmcb->control;
 
 	if (c->event_inj & SVM_EVTINJ_VALID)	/* the entry never happened */
-		reclaim_info(c->event_inj, c->event_inj_err, ev);
+		reclaim_info(c->event_inj, c->event_inj_err, true, ev);
 	else
-		reclaim_info(c->exit_int_info, c->exit_int_info_err, ev);
+		reclaim_info(c->exit_int_info, c->exit_int_info_err, v->svm->soft_in, ev);
+	v->svm->soft_in = false;
 	c->event_inj = 0;
 	c->exit_int_info = 0;
 	if (ev->type == EVENT_NMI)
@@ -134,7 +141,11 @@ void svm_open_window(struct vcpu *v, u32 which)
 void svm_note_exit(struct vcpu *v)
 {
 	struct svm_vcpu *s = v->svm;
-	bool iret = s->nmi_phase == NMI_IRET && v->regs.rip != s->iret_rip;
+	bool iret;
+
+	if (!v->events.cut_off)
+		s->soft_in = false;
+	iret = s->nmi_phase == NMI_IRET && v->regs.rip != s->iret_rip;
 
 	if (iret)
 		s->nmi_phase = NMI_OPEN;

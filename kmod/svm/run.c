@@ -146,7 +146,7 @@ void svm_enter(struct vcpu *v)
 	ctl->event_inj = 0;	/* taken; exit_int_info tells if its delivery was cut off */
 	v->events.cut_off = ctl->exit_int_info & SVM_EXITINTINFO_VALID;
 	fetch_exit(s->vmcb, &v->regs);
-	if (unlikely(s->nmi_phase == NMI_IRET || s->stepping))
+	if (unlikely(s->nmi_phase == NMI_IRET || s->stepping || s->soft_in))
 		svm_note_exit(v);
 }
 

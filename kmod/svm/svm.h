@@ -35,6 +35,7 @@ struct svm_vcpu {
 	u64 cr0_cache;		/* CR0.CD and CR0.NW as the guest set them: not passed on */
 	u32 exceptions;		/* the policy's, without those svm/event.c adds */
 	u8 nmi_phase;		/* enum nmi_phase */
+	bool soft_in;		/* the #BP or #OF that was injected last is on its way */
 	bool stepping;		/* TF is ours, to see an NMI window open */
 	bool step_tf;		/* what the guest's TF was then */
 };
