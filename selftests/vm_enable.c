@@ -10,6 +10,7 @@
 #define MSR_NOWHERE	0x474f4f00
 #define MSR_PLATFORM	0xce
 #define MSR_MISC_ENABLE	0x1a0
+#define MSR_CORE_C6_RESIDENCY	0x3fd
 #define MSR_FS		0xc0000100
 #define MSR_POLL_CONTROL 0x4b564d05
 
@@ -354,6 +355,74 @@ TEST(hlt_exits_off)
 	if (!kvm_ioctl(vcpu->fd, KVM_RUN, 0)) {
 		EXPECT_TRUE(exit_is_io(vcpu, KVM_EXIT_IO_OUT, PORT_DONE));
 	}
+}
+
+/* A vCPU without MWAIT whose user space wants #UD for it. */
+static struct vcpu *strict(uint64_t exits_off)
+{
+	struct vm *vm = vm_new(0);
+	struct vcpu *vcpu;
+
+	need(!enable_cap(vm, KVM_CAP_X86_DISABLE_EXITS, exits_off), "exits");
+	need(!enable_cap(vm, KVM_CAP_DISABLE_QUIRKS2, KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS |
+			 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT), "quirks");
+	vcpu = vcpu_new(vm, 0);
+	need(set_msr(vcpu, MSR_MISC_ENABLE, 0) == 1, "MISC_ENABLE");
+	return vcpu;
+}
+
+/* The host's next timer interrupt ends it. */
+static GUEST uint64_t try_mwait(uint64_t unused)
+{
+	int trap = TRY("monitor", :: "a"(GPA_DATA), "c"(0), "d"(0) : "memory");
+
+	return trap < 0 ? TRY("mwait", :: "a"(0), "c"(0) : "memory") : trap;
+}
+
+/* #UD can only come from an exit: the CPU has the instructions. */
+TEST(mwait_exits_off)
+{
+	struct vm *vm = vm_new(VM_BARE);
+	struct vcpu *vcpu;
+
+	if (!(cap(vm, KVM_CAP_X86_DISABLE_EXITS) & KVM_X86_DISABLE_EXITS_MWAIT)) {
+		/* which may still be asked for */
+		EXPECT_EQ(0, enable_cap(vm, KVM_CAP_X86_DISABLE_EXITS,
+					KVM_X86_DISABLE_EXITS_MWAIT));
+		SKIP(return, "this CPU's MWAIT is not for guests");
+	}
+	vcpu = strict(KVM_X86_DISABLE_EXITS_PAUSE);
+	vcpu_start(vcpu, try_mwait, 0);
+	EXPECT_EQ(6, vcpu_run_done(vcpu));
+	vcpu = strict(KVM_X86_DISABLE_EXITS_MWAIT);
+	for (int i = 0; i < 10; i++) {
+		vcpu_start(vcpu, try_mwait, 0);
+		EXPECT_EQ(-1, (int)vcpu_run_done(vcpu));
+	}
+}
+
+static GUEST uint64_t try_residency(uint64_t unused)
+{
+	uint64_t value;
+
+	return guest_try_rdmsr(MSR_CORE_C6_RESIDENCY, &value);
+}
+
+TEST(cstate_exits_off)
+{
+	struct vcpu *vcpu = strict(0);
+	int trap;
+
+	EXPECT_EQ(KVM_X86_DISABLE_EXITS_CSTATE,
+		  cap(vcpu->vm, KVM_CAP_X86_DISABLE_EXITS) & KVM_X86_DISABLE_EXITS_CSTATE);
+	vcpu_start(vcpu, try_residency, 0);
+	EXPECT_EQ(13, vcpu_run_done(vcpu));
+	vcpu = strict(KVM_X86_DISABLE_EXITS_CSTATE);
+	vcpu_start(vcpu, try_residency, 0);
+	trap = vcpu_run_done(vcpu);
+	if (trap == 13)
+		SKIP(return, "this CPU does not count them");
+	EXPECT_EQ(-1, trap);
 }
 
 /* Halts, each of them until its own timer's interrupt. */

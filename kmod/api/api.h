@@ -72,11 +72,11 @@ void events_queue_irq(struct vcpu *v, u8 vector, bool soft);
 			 KVM_X86_QUIRK_MISC_ENABLE_NO_MWAIT |				\
 			 KVM_X86_QUIRK_FIX_HYPERCALL_INSN |				\
 			 KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
-#define EXITS_OPTIONAL	(KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE)
 #define X2APIC_API_KNOWN (KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 #define USER_MSRS_KNOWN	(KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |	\
 			 KVM_MSR_EXIT_REASON_FILTER)
 #define DIRTY_LOG_OPTIONS (KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET)
+u32 enable_optional_exits(void);	/* KVM_X86_DISABLE_EXITS_* that do something */
 ioctl_handler enable_vm_cap, enable_vcpu_cap;
 
 /* attr.c: the KVM_*_DEVICE_ATTR of the system file and of a vCPU */

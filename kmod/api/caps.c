@@ -35,6 +35,11 @@ static long cap_tsc_control(void)
 	return !!host_caps.tsc_frac_bits;
 }
 
+static long cap_exits(void)
+{
+	return enable_optional_exits();
+}
+
 static const struct cap_row {
 	u16 cap;
 	u32 value;
@@ -70,7 +75,7 @@ static const struct cap_row {
 	{ KVM_CAP_ENABLE_CAP_VM, 1 },
 	{ KVM_CAP_DISABLE_QUIRKS, 1 },
 	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS_KNOWN },
-	{ KVM_CAP_X86_DISABLE_EXITS, EXITS_OPTIONAL },
+	{ KVM_CAP_X86_DISABLE_EXITS, .get = cap_exits },
 	{ KVM_CAP_HALT_POLL, 1 },
 	{ KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
 	{ KVM_CAP_EXT_CPUID, 1 },

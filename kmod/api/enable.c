@@ -41,9 +41,17 @@ static int set_max_vcpu_id(struct vm *vm, u64 arg)
 	return 0;
 }
 
+u32 enable_optional_exits(void)
+{
+	return KVM_X86_DISABLE_EXITS_HLT | KVM_X86_DISABLE_EXITS_PAUSE |
+	       KVM_X86_DISABLE_EXITS_CSTATE |
+	       (host_caps.mwait ? KVM_X86_DISABLE_EXITS_MWAIT : 0);
+}
+
+/* MWAIT may be asked for, and is passed over, where it cannot be. */
 static int set_exits_off(struct vm *vm, u64 arg)
 {
-	vm->opt.exits_off |= arg;
+	WRITE_ONCE(vm->opt.exits_off, vm->opt.exits_off | (arg & enable_optional_exits()));
 	return 0;
 }
 
@@ -98,7 +106,7 @@ static const struct enable_row rows[] = {
 	{ KVM_CAP_DISABLE_QUIRKS, ~0ULL, set_quirks },
 	{ KVM_CAP_DISABLE_QUIRKS2, QUIRKS_KNOWN, set_quirks },
 	{ KVM_CAP_MAX_VCPU_ID, ~0ULL, set_max_vcpu_id },
-	{ KVM_CAP_X86_DISABLE_EXITS, EXITS_OPTIONAL, set_exits_off },
+	{ KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_VALID_EXITS, set_exits_off },
 	{ KVM_CAP_HALT_POLL, U32_MAX, set_halt_poll },
 	{ KVM_CAP_VM_DISABLE_NX_HUGE_PAGES, 0, set_nx_off },
 	{ KVM_CAP_MSR_PLATFORM_INFO, ~0ULL, set_platform_info },

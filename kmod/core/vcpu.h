@@ -71,6 +71,7 @@ enum vcpu_mode { OUTSIDE_GUEST, IN_GUEST, LEAVING_GUEST };
 struct policy {
 	u32 exceptions;		/* trapped: one bit a vector */
 	bool hlt, pause;	/* trapped: HLT, PAUSE loops */
+	bool mwait, cstate;	/* trapped: MONITOR and MWAIT; how long the CPU was in C-states */
 	bool all_msrs;		/* trapped: backend->own_msrs too */
 	bool log_writes;	/* of tdp.cpu_log: the CPU logs which pages it marks dirty */
 };

@@ -43,6 +43,7 @@ struct host_caps {
 	bool apicv;		/* the CPU can run a guest's local APIC (set_apic()) */
 	bool apicv_xapic;	/* in xAPIC mode, too */
 	bool invpcid;		/* the backend lets a guest run INVPCID */
+	bool mwait;		/* MWAIT can be left to a guest: interrupts end it */
 	bool umip;		/* UMIP works without being emulated */
 	bool spec_ctrl;		/* SPEC_CTRL and PRED_CMD are switched for a guest */
 	u8 tsc_frac_bits;	/* of a guest's TSC ratio: 32 AMD, 48 Intel; 0: it is the host's */

@@ -189,6 +189,9 @@ static int caps_fill(struct host_caps *caps)
 	caps->kernel_words = boot_cpu_data.x86_capability;
 	caps->maxphyaddr = boot_cpu_data.x86_phys_bits;
 	caps->tsc_khz = tsc_khz;
+	/* Its own timer must go on meanwhile. */
+	caps->mwait = boot_cpu_has(X86_FEATURE_MWAIT) && boot_cpu_has(X86_FEATURE_ARAT) &&
+		      !boot_cpu_has_bug(X86_BUG_MONITOR);
 	caps->tsc_stable = !check_tsc_unstable() && (boot_cpu_has(X86_FEATURE_CONSTANT_TSC) ||
 						     boot_cpu_has(X86_FEATURE_TSC_RELIABLE));
 	rdmsrl_safe(MSR_IA32_UCODE_REV, &caps->ucode_rev);

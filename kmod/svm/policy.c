@@ -27,7 +27,6 @@ static const u8 always_trapped[] = {
 	INTERCEPT_INVD, INTERCEPT_WBINVD,
 	INTERCEPT_IOIO_PROT, INTERCEPT_MSR_PROT,
 	INTERCEPT_TASK_SWITCH,
-	INTERCEPT_MONITOR, INTERCEPT_MWAIT,
 	INTERCEPT_XSETBV, INTERCEPT_RDPRU,
 	INTERCEPT_VMMCALL,
 	INTERCEPT_VMRUN, INTERCEPT_VMLOAD, INTERCEPT_VMSAVE, INTERCEPT_STGI, INTERCEPT_CLGI,
@@ -60,6 +59,8 @@ void svm_apply_policy(struct vcpu *v)
 	s->vmcb->control.intercepts[INTERCEPT_EXCEPTION] =
 		s->exceptions | (s->stepping ? BIT(X86_TRAP_DB) : 0);
 	svm_intercept(s->vmcb, INTERCEPT_HLT, p->hlt);
+	svm_intercept(s->vmcb, INTERCEPT_MONITOR, p->mwait);
+	svm_intercept(s->vmcb, INTERCEPT_MWAIT, p->mwait);
 	/* Without the filter every single PAUSE would exit. */
 	svm_intercept(s->vmcb, INTERCEPT_PAUSE, p->pause && svm_has.pause_filter);
 	/* The port bitmap is all ones and longer than an MSR bitmap: it serves as one. */

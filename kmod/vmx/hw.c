@@ -92,9 +92,9 @@ DEFINE_PER_CPU(struct vmx_cpu, vmx_cpus);
 struct vmx_config vmx_config;
 u32 vmx_revision;
 u64 vmx_cr0_fixed, vmx_cr4_fixed;
-u64 vmx_msr_bitmap_pa, vmx_x2apic_bitmap_pa;
+u64 vmx_msr_bitmap_pa[VMX_NR_BITMAPS];
 
-static void *msr_bitmap, *x2apic_bitmap;
+static void *msr_bitmap[VMX_NR_BITMAPS];
 static DEFINE_IDA(vpids);
 
 /* Allowed: what the VMCS switches or load and put do. Trapped: all other MSRs. */
@@ -109,10 +109,29 @@ const u32 vmx_own_msrs[] = {
 #define MSR_BIT(msr)	(((msr) >= 0xc0000000 ? 0x2000 : 0) + ((msr) & 0x1fff))
 #define MSR_WRITES	0x4000
 
-static void msr_bitmap_allow(u32 msr)
+/* What is the guest's own, always. */
+static void msr_bitmap_fill(void *bitmap)
 {
-	clear_bit(MSR_BIT(msr), msr_bitmap);
-	clear_bit(MSR_BIT(msr) + MSR_WRITES, msr_bitmap);
+	const u32 *msr;
+
+	memset(bitmap, 0xff, PAGE_SIZE);
+	for (msr = vmx_own_msrs; *msr; msr++) {
+		clear_bit(MSR_BIT(*msr), bitmap);
+		clear_bit(MSR_BIT(*msr) + MSR_WRITES, bitmap);
+	}
+}
+
+/* How long this CPU was in its C-states: for a guest that idles by itself. */
+static void bitmap_allow_cstate(void *bitmap)
+{
+	static const u16 reads[] = {
+		MSR_CORE_C1_RES, MSR_CORE_C3_RESIDENCY, MSR_CORE_C6_RESIDENCY,
+		MSR_CORE_C7_RESIDENCY,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		clear_bit(MSR_BIT(reads[i]), bitmap);
 }
 
 /*
@@ -120,7 +139,7 @@ static void msr_bitmap_allow(u32 msr)
  * that say what their page says; writes to TPR, EOI and SELF IPI. Trapped: ICR, the timer's
  * count, what does not exist.
  */
-static void x2apic_bitmap_fill(void)
+static void bitmap_allow_x2apic(void *bitmap)
 {
 	static const struct { u16 first, last; } reads[] = {
 		{ APIC_ID, APIC_LVR }, { APIC_TASKPRI, APIC_TASKPRI },
@@ -130,12 +149,11 @@ static void x2apic_bitmap_fill(void)
 	static const u16 writes[] = { APIC_TASKPRI, APIC_EOI, APIC_SELF_IPI };
 	unsigned int i, reg;
 
-	memcpy(x2apic_bitmap, msr_bitmap, PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(reads); i++)
 		for (reg = reads[i].first; reg <= reads[i].last; reg += 0x10)
-			clear_bit(APIC_BASE_MSR + reg / 0x10, x2apic_bitmap);
+			clear_bit(APIC_BASE_MSR + reg / 0x10, bitmap);
 	for (i = 0; i < ARRAY_SIZE(writes); i++)
-		clear_bit(APIC_BASE_MSR + writes[i] / 0x10 + MSR_WRITES, x2apic_bitmap);
+		clear_bit(APIC_BASE_MSR + writes[i] / 0x10 + MSR_WRITES, bitmap);
 }
 
 static int do_vmxon(u64 pa)
@@ -251,7 +269,7 @@ static int negotiate(void)
 
 void vmx_teardown(void)
 {
-	int cpu;
+	int cpu, i;
 
 	for_each_possible_cpu(cpu) {
 		struct vmx_cpu *c = per_cpu_ptr(&vmx_cpus, cpu);
@@ -259,10 +277,10 @@ void vmx_teardown(void)
 		free_page((unsigned long)c->vmxon);
 		c->vmxon = NULL;
 	}
-	free_page((unsigned long)msr_bitmap);
-	free_page((unsigned long)x2apic_bitmap);
-	msr_bitmap = NULL;
-	x2apic_bitmap = NULL;
+	for (i = 0; i < VMX_NR_BITMAPS; i++) {
+		free_page((unsigned long)msr_bitmap[i]);
+		msr_bitmap[i] = NULL;
+	}
 	ida_destroy(&vpids);
 }
 
@@ -282,26 +300,38 @@ static int alloc_cpus(void)
 	return 0;
 }
 
+/* One for each set of VMX_BITMAP_*. */
+static int alloc_bitmaps(void)
+{
+	int i;
+
+	for (i = 0; i < VMX_NR_BITMAPS; i++) {
+		void *bitmap = (void *)__get_free_page(GFP_KERNEL);
+
+		if (!bitmap)
+			return -ENOMEM;
+		msr_bitmap_fill(bitmap);
+		if (i & VMX_BITMAP_X2APIC)
+			bitmap_allow_x2apic(bitmap);
+		if (i & VMX_BITMAP_CSTATE)
+			bitmap_allow_cstate(bitmap);
+		msr_bitmap[i] = bitmap;
+		vmx_msr_bitmap_pa[i] = __pa(bitmap);
+	}
+	return 0;
+}
+
 int vmx_setup(struct host_caps *caps)
 {
-	const u32 *msr;
 	int r;
 
 	r = negotiate();
 	if (r)
 		return r;
-	msr_bitmap = (void *)__get_free_page(GFP_KERNEL);
-	x2apic_bitmap = (void *)__get_free_page(GFP_KERNEL);
-	if (!msr_bitmap || !x2apic_bitmap || alloc_cpus()) {
+	if (alloc_bitmaps() || alloc_cpus()) {
 		vmx_teardown();
 		return -ENOMEM;
 	}
-	memset(msr_bitmap, 0xff, PAGE_SIZE);
-	for (msr = vmx_own_msrs; *msr; msr++)
-		msr_bitmap_allow(*msr);
-	vmx_msr_bitmap_pa = __pa(msr_bitmap);
-	x2apic_bitmap_fill();
-	vmx_x2apic_bitmap_pa = __pa(x2apic_bitmap);
 
 	caps->tdp = true;
 	caps->tdp_levels = 4;

@@ -66,7 +66,7 @@ void vmx_policy_init(struct vcpu *v)
 	for (i = 0; i < ARRAY_SIZE(zero); i++)
 		vmcs_write(zero[i], 0);
 	vmcs_write(EXCEPTION_BITMAP, ALWAYS_TRAPPED);
-	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa);
+	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa[0]);
 	vmcs_write(EPT_POINTER, s->eptp);
 	vmcs_write(VMCS_LINK_POINTER, ~0ULL);
 	vmcs_write(CR0_GUEST_HOST_MASK, ~CR0_GUEST);
@@ -106,6 +106,11 @@ void vmx_apply_policy(struct vcpu *v)
 
 	vmcs_write(EXCEPTION_BITMAP, p->exceptions | ALWAYS_TRAPPED);
 	vmx_cpu_control(s, CPU_BASED_HLT_EXITING, p->hlt);
+	vmx_cpu_control(s, CPU_BASED_MWAIT_EXITING | CPU_BASED_MONITOR_EXITING, p->mwait);
+	s->msr_bitmap &= ~VMX_BITMAP_CSTATE;
+	if (!p->cstate)
+		s->msr_bitmap |= VMX_BITMAP_CSTATE;
+	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa[s->msr_bitmap]);
 	/* Without a bitmap every MSR access exits. */
 	vmx_cpu_control(s, CPU_BASED_USE_MSR_BITMAPS, !p->all_msrs);
 	/* Without the hardware's eye for loops every single PAUSE would exit. */
@@ -151,8 +156,10 @@ void vmx_set_apic(struct vcpu *v, const struct apic_setup *apic)
 
 	s->vapic = apic->run ? apic->page : s->own_vapic;
 	vmcs_write(VIRTUAL_APIC_PAGE_ADDR, __pa(s->vapic));
-	vmcs_write(MSR_BITMAP, apic->run && !apic->access_pa ? vmx_x2apic_bitmap_pa :
-							       vmx_msr_bitmap_pa);
+	s->msr_bitmap &= ~VMX_BITMAP_X2APIC;
+	if (apic->run && !apic->access_pa)
+		s->msr_bitmap |= VMX_BITMAP_X2APIC;
+	vmcs_write(MSR_BITMAP, vmx_msr_bitmap_pa[s->msr_bitmap]);
 	for (i = 0; i < ARRAY_SIZE(eoi_fields); i++)
 		vmcs_write(eoi_fields[i], apic->eoi_exits[i]);
 	s->cpu2_ctl &= ~(VMX_APICV_CTLS | VMX_XAPIC_CTL);

@@ -48,6 +48,7 @@ struct vmx_vcpu {
 	u16 vpid;		/* 0: none */
 	void *own_vapic;	/* a page of which only the TPR is used */
 	void *vapic;		/* virtual-APIC page: .own_vapic, or that of set_apic() */
+	u8 msr_bitmap;		/* VMX_BITMAP_* */
 	u64 eptp;
 	u64 *pml;		/* page-modification log, filled from .pml_start down; or NULL */
 	u16 pml_start;
@@ -87,7 +88,12 @@ DECLARE_PER_CPU(struct vmx_cpu, vmx_cpus);
 extern struct vmx_config vmx_config;
 extern u32 vmx_revision;
 extern u64 vmx_cr0_fixed, vmx_cr4_fixed;	/* bits that must be 1 in a guest */
-extern u64 vmx_msr_bitmap_pa, vmx_x2apic_bitmap_pa;
+
+/* What an MSR bitmap allows beside vmx_own_msrs. */
+#define VMX_BITMAP_X2APIC	1
+#define VMX_BITMAP_CSTATE	2
+#define VMX_NR_BITMAPS		4
+extern u64 vmx_msr_bitmap_pa[VMX_NR_BITMAPS];
 extern const u32 vmx_own_msrs[];
 
 static inline bool vmx_has(u32 option)
