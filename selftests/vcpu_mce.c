@@ -15,13 +15,20 @@
 #define MSR_MC_ADDR(n)	(0x402 + 4 * (n))
 #define MSR_MC_MISC(n)	(0x403 + 4 * (n))
 
+#define MSR_MC_CTL2(n)	(0x280 + (n))
+#define CTL2_CMCI	(1ull << 30)
+#define APIC_VERSION	0x030
+#define APIC_LVT_CMCI	0x2f0
+
 #define MCG_CTL_P	(1ull << 8)
+#define MCG_CMCI_P	(1ull << 10)
 #define MCG_RIPV	(1ull << 0)
 #define MCG_MCIP	(1ull << 2)
 #define VALID		(1ull << 63)
 #define OVERFLOW	(1ull << 62)
 #define UNCORRECTED	(1ull << 61)
 #define ENABLED		(1ull << 60)
+#define CORRUPT		(1ull << 57)	/* the processor's context */
 
 #define BANKS		4
 #define CR4_MCE		(1ull << 6)
@@ -44,6 +51,14 @@ FIXTURE_SETUP(mce)
 FIXTURE_TEARDOWN(mce)
 {
 	vm_free(self->vm);
+}
+
+/* An error after which there is nothing to do. */
+static int set_quiet(struct vcpu *vcpu, int bank, uint64_t status, uint64_t addr)
+{
+	struct kvm_x86_mce m = { .bank = bank, .status = status, .addr = addr };
+
+	return kvm_ioctl(vcpu->fd, KVM_X86_SET_MCE, &m);
 }
 
 static int set_mce(struct vcpu *vcpu, int bank, uint64_t status, uint64_t addr)
@@ -182,6 +197,82 @@ TEST_F(mce, uncorrected_during_another)
 	ASSERT_EQ(1, vcpu_run_until(self->vcpu, PORT_SYNC));
 	ASSERT_EQ(1, set_msr(self->vcpu, MSR_MCG_STATUS, MCG_MCIP));
 	check_shutdown(_metadata, self->vcpu);
+}
+
+TEST_F(mce, uncorrected_without_action)
+{
+	struct vcpu *vcpu = self->vcpu;
+	uint64_t status = VALID | UNCORRECTED | ENABLED | 0x90;
+
+	vcpu_start(vcpu, guest_waits, 1);
+	ASSERT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+	ASSERT_EQ(0, set_quiet(vcpu, 2, status, 0x5000));
+	EXPECT_EQ(status, msr(vcpu, MSR_MC_STATUS(2)));
+	ASSERT_EQ(0, set_quiet(vcpu, 2, status, 0x6000));
+	EXPECT_EQ(0x6000, msr(vcpu, MSR_MC_ADDR(2)));
+	EXPECT_EQ(0, msr(vcpu, MSR_MCG_STATUS));
+	EXPECT_EQ(0, vcpu_run_until(vcpu, PORT_SYNC));
+	/* but this one asks for it */
+	vcpu_start(vcpu, guest_waits, 1);
+	ASSERT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+	ASSERT_EQ(0, set_quiet(vcpu, 2, status | CORRUPT, 0x7000));
+	EXPECT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+}
+
+static volatile int cmcis;
+
+static GUEST void on_cmci(struct frame *frame)
+{
+	cmcis++;
+	apic_write(APIC_EOI, 0);
+}
+
+static GUEST void guest_wants_cmci(uint64_t bank)
+{
+	cmcis = 0;
+	guest_handler[0x77] = on_cmci;
+	apic_enable();
+	GUEST_ASSERT(apic_read(APIC_VERSION) >> 16 == 6);
+	GUEST_ASSERT(apic_read(APIC_LVT_CMCI) == 0x10000);
+	apic_write(APIC_LVT_CMCI, 0x77);
+	wrmsr(MSR_MC_CTL2(bank), CTL2_CMCI | 1);
+	GUEST_ASSERT(guest_try_wrmsr(MSR_MC_CTL2(bank), 1u << 29) == 13);
+	GUEST_ASSERT(guest_try_wrmsr(MSR_MC_CTL2(BANKS), 0) == 13);
+	sti();
+	GUEST_SYNC(1);
+	asm volatile("nop; nop");
+	wrmsr(MSR_MC_CTL2(bank), 1);
+	GUEST_SYNC(cmcis);
+	asm volatile("nop; nop");
+	GUEST_SYNC(cmcis);
+}
+
+TEST_F(mce, interrupts)
+{
+	uint64_t most = 0, cap = BANKS | MCG_CTL_P | MCG_CMCI_P;
+	uint64_t status = VALID | UNCORRECTED | ENABLED | 0x90;
+	struct vcpu *vcpu = self->vcpu;
+	uint64_t value;
+
+	/* not without it */
+	EXPECT_EQ(1, get_msr(vcpu, MSR_MC_CTL2(1), &value));
+	EXPECT_EQ(0, set_msr(vcpu, MSR_MC_CTL2(1), CTL2_CMCI));
+	need_ioctl(self->vm->dev, KVM_X86_GET_MCE_CAP_SUPPORTED, &most);
+	EXPECT_EQ(!cpu_vendor_is_amd(), !!(most & MCG_CMCI_P));
+	if (!(most & MCG_CMCI_P)) {
+		EXPECT_EQ(-EINVAL, kvm_ioctl(vcpu->fd, KVM_X86_SETUP_MCE, &cap));
+		return;
+	}
+	ASSERT_EQ(0, kvm_ioctl(vcpu->fd, KVM_X86_SETUP_MCE, &cap));
+	vcpu_start(vcpu, guest_wants_cmci, 1);
+	ASSERT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+	/* another bank's does not count */
+	ASSERT_EQ(0, set_quiet(vcpu, 2, status, 0x4000));
+	ASSERT_EQ(0, set_quiet(vcpu, 1, status, 0x5000));
+	EXPECT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+	ASSERT_EQ(0, set_quiet(vcpu, 1, status, 0x6000));
+	EXPECT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+	EXPECT_EQ(0x6000, msr(vcpu, MSR_MC_ADDR(1)));
 }
 
 TEST_HARNESS_MAIN

@@ -90,5 +90,6 @@ ioctl_handler stats_vm_fd, stats_vcpu_fd;
 
 /* mce.c */
 ioctl_handler vmce_setup, vmce_set;
+u64 vmce_supported(void);	/* KVM_X86_GET_MCE_CAP_SUPPORTED */
 
 #endif

@@ -16,7 +16,6 @@
 #include <linux/module.h>
 #include <linux/printk.h>
 
-#include "../cpu/msr.h"
 #include "api.h"
 
 static long device_api_version(void *object, void *arg, unsigned long raw)
@@ -41,7 +40,7 @@ static long device_mmap_size(void *object, void *arg, unsigned long raw)
 
 static long device_mce_cap(void *object, void *arg, unsigned long raw)
 {
-	*(u64 *)arg = MSR_MCG_CAP_SUPPORTED;
+	*(u64 *)arg = vmce_supported();
 	return 0;
 }
 

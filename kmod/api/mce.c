@@ -14,6 +14,8 @@
 #include "../core/event.h"
 #include "../core/vcpu.h"
 #include "../cpu/msr.h"
+#include "../host/host.h"
+#include "../irq/lapic.h"
 #include "api.h"
 
 #define BANK_REGS	4
@@ -21,12 +23,21 @@
 
 enum bank_reg { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC };
 
+u64 vmce_supported(void)
+{
+	return MSR_MCG_CAP_SUPPORTED | (host_caps.cmci ? MSR_MCG_CAP_CMCI : 0);
+}
+
 long vmce_setup(void *object, void *arg, unsigned long raw)
 {
 	struct vcpu *v = object;
 	const u64 *mcg_cap = arg;
 
-	return msr_setup_mce(&v->msr, *mcg_cap, MSR_MCG_CAP_SUPPORTED);
+	long ret = msr_setup_mce(&v->msr, *mcg_cap, vmce_supported());
+
+	if (!ret)
+		lapic_set_cmci(v, v->msr.mcg_cap & MCG_CMCI_P);
+	return ret;
 }
 
 static void bank_log(u64 *bank, const struct kvm_x86_mce *m)
@@ -73,17 +84,35 @@ static void mce_corrected(u64 *bank, const struct kvm_x86_mce *m)
 		bank_log(bank, m);
 }
 
+/* Is there nothing that the guest must do, corrected or not? */
+static bool mce_no_action(const struct kvm_x86_mce *m)
+{
+	return !m->mcg_status && !(m->status & (MCI_STATUS_PCC | MCI_STATUS_S | MCI_STATUS_AR));
+}
+
+/* It is told by an interrupt, if the guest has asked for one. */
+static void mce_log_only(struct vcpu *v, u64 *bank, u64 ctl2, const struct kvm_x86_mce *m)
+{
+	bank_log(bank, m);
+	if (ctl2 & MSR_MC_CTL2_CMCI)
+		lapic_cmci(v);
+}
+
 long vmce_set(void *object, void *arg, unsigned long raw)
 {
 	const struct kvm_x86_mce *m = arg;
 	struct vcpu *v = object;
 	u8 banks = v->msr.mcg_cap & MCG_BANKCNT_MASK;
+	unsigned int i;
 	u64 *bank;
 
 	if (m->bank >= banks || !(m->status & MCI_STATUS_VAL))
 		return -EINVAL;
-	bank = &v->msr.mc[array_index_nospec(m->bank, banks) * BANK_REGS];
-	if (m->status & MCI_STATUS_UC)
+	i = array_index_nospec(m->bank, banks);
+	bank = &v->msr.mc[i * BANK_REGS];
+	if (mce_no_action(m))
+		mce_log_only(v, bank, v->msr.mc_ctl2[i], m);
+	else if (m->status & MCI_STATUS_UC)
 		mce_uncorrected(v, bank, m);
 	else
 		mce_corrected(bank, m);

@@ -81,7 +81,7 @@
 	F(18, INTEL_STIBP) | F(18, SPEC_CTRL_SSBD))
 
 #define ALLOW_7_1_EAX	(F(12, AVX_VNNI) | F(12, AVX512_BF16))
-#define ALLOW_D_1_EAX	(F(10, XSAVEOPT) | F(10, XSAVEC) | F(10, XGETBV1))
+#define ALLOW_D_1_EAX	(F(10, XSAVEOPT) | F(10, XSAVEC) | F(10, XGETBV1) | F(10, XSAVES))
 
 #define ALLOW_EXT1_ECX (						\
 	F(6, LAHF_LM) | F(6, CMP_LEGACY) | F(6, CR8_LEGACY) |		\
@@ -126,7 +126,7 @@ static const struct feature_word {
 
 /* What some features need beside the host's bit. */
 enum host_cond {
-	COND_XSAVE, COND_YMM, COND_AVX512, COND_TDP, COND_INVPCID, COND_UMIP,
+	COND_XSAVE, COND_XSAVES, COND_YMM, COND_AVX512, COND_TDP, COND_INVPCID, COND_UMIP,
 	COND_SPEC_CTRL, COND_TSC_STABLE,
 };
 
@@ -137,6 +137,7 @@ static const struct {
 } feature_cond[] = {
 	{ COND_XSAVE, 4, F(4, XSAVE) },
 	{ COND_XSAVE, 10, ALLOW_D_1_EAX },
+	{ COND_XSAVES, 10, F(10, XSAVES) },
 	{ COND_YMM, 4, F(4, AVX) | F(4, FMA) | F(4, F16C) },
 	{ COND_YMM, 6, F(6, XOP) | F(6, FMA4) },
 	{ COND_YMM, 9, F(9, AVX2) },
@@ -167,6 +168,8 @@ static bool host_cond(const struct host_caps *caps, enum host_cond cond)
 	switch (cond) {
 	case COND_XSAVE:
 		return caps->xcr0 & XCR0_SSE;
+	case COND_XSAVES:
+		return caps->xsaves;
 	case COND_YMM:
 		return caps->xcr0 & XCR0_YMM;
 	case COND_AVX512:

@@ -33,6 +33,7 @@
 #define DE_CFG_LFENCE		BIT_ULL(1)
 #define MCG_CAP_BANKS		0xffULL
 #define MCG_CAP_CTL		BIT_ULL(8)
+#define MC_CTL2_THRESHOLD	0x7fffULL
 #define PAT_RESET		0x0007040600070406ULL
 
 /* MISC_ENABLE: a guest finds these as they are, and cannot change them. */
@@ -142,6 +143,20 @@ static bool mc_exists(const struct msr_access *a)
 	       (a->file->mcg_cap & MCG_CAP_BANKS);
 }
 
+/* User space may look for what is not there, and find 0. */
+static bool mc_ctl2_exists(const struct msr_access *a)
+{
+	return a->index - MSR_IA32_MC0_CTL2 < (a->file->mcg_cap & MCG_CAP_BANKS) &&
+	       (a->host || a->file->mcg_cap & MSR_MCG_CAP_CMCI);
+}
+
+static bool check_mc_ctl2(const struct msr_access *a, u64 *val)
+{
+	if (!(a->file->mcg_cap & MSR_MCG_CAP_CMCI))
+		return !*val;
+	return !(*val & ~(MSR_MC_CTL2_CMCI | MC_CTL2_THRESHOLD));
+}
+
 /*
  * MCi_CTL is all or nothing; Linux clears bit 10 or bit 0 of it to get round
  * errata of old CPUs. A guest can clear MCi_STATUS, and on AMD set it for a test
@@ -228,6 +243,8 @@ static const struct msr_row msr_table[] = {
 	{ RANGE(MSR_MTRRfix4K_C0000, 8), IN_FILE(mtrr.fixed[3]), ANY, .check = check_mtrr_fixed },
 	{ ONE(MSR_IA32_CR_PAT), IN_REGS(pat), ANY, .reset = PAT_RESET,
 	  .check = check_pat, .flags = MSR_SAVE },
+	{ RANGE(MSR_IA32_MC0_CTL2, MSR_MC_BANKS), IN_FILE(mc_ctl2), ANY,
+	  .exists = mc_ctl2_exists, .check = check_mc_ctl2 },
 	{ ONE(MSR_MTRRdefType), IN_FILE(mtrr.def_type), ANY, .check = check_mtrr_def },
 	{ ONE(MSR_IA32_PERF_CAPABILITIES), FIXED(0),
 	  .flags = MSR_SAVE | MSR_FEATURE | MSR_HOST_ONLY },
@@ -441,6 +458,7 @@ int msr_setup_mce(struct msr_file *f, u64 mcg_cap, u64 supported)
 		f->mcg_ctl = ~0ULL;
 	for (i = 0; i < banks; i++)
 		f->mc[4 * i] = ~0ULL;
+	memset(f->mc_ctl2, 0, sizeof(f->mc_ctl2));
 	return 0;
 }
 

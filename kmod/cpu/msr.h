@@ -34,6 +34,7 @@ struct msr_file {
 	u64 hwcr, de_cfg, osvw_length, osvw_status;
 	u64 mcg_cap, mcg_status, mcg_ctl;
 	u64 mc[MSR_MC_BANKS * 4];	/* ctl, status, addr, misc, ctl, ... */
+	u64 mc_ctl2[MSR_MC_BANKS];	/* only with MSR_MCG_CAP_CMCI */
 	struct mtrr_state mtrr;
 };
 
@@ -182,6 +183,8 @@ int msr_setup_mce(struct msr_file *f, u64 mcg_cap, u64 supported);
 
 /* MCG_CAP bits we can promise: MCG_CTL exists, software error recovery. */
 #define MSR_MCG_CAP_SUPPORTED	(BIT_ULL(8) | BIT_ULL(24))
+#define MSR_MCG_CAP_CMCI	BIT_ULL(10)	/* on Intel: errors without action interrupt */
+#define MSR_MC_CTL2_CMCI	BIT_ULL(30)	/* this bank's do */
 
 /**
  * msr_index_list() - the list of KVM_GET_MSR_INDEX_LIST

@@ -185,6 +185,8 @@ static int caps_fill_fpu(struct host_caps *caps)
 
 static int caps_fill(struct host_caps *caps)
 {
+	u64 xss = 0;
+
 	caps->cpuid = host_cpuid;
 	caps->kernel_words = boot_cpu_data.x86_capability;
 	caps->maxphyaddr = boot_cpu_data.x86_phys_bits;
@@ -199,6 +201,10 @@ static int caps_fill(struct host_caps *caps)
 		rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &caps->arch_capabilities);
 	if (boot_cpu_data.x86_vendor == X86_VENDOR_AMD)
 		rdmsrl_safe(MSR_AMD64_DE_CFG, &caps->de_cfg);
+	/* A guest's XSS is 0, and is not switched. */
+	caps->xsaves = boot_cpu_has(X86_FEATURE_XSAVES) &&
+		       !rdmsrl_safe(MSR_IA32_XSS, &xss) && !xss;
+	caps->cmci = boot_cpu_data.x86_vendor == X86_VENDOR_INTEL;
 	return caps_fill_fpu(caps);
 }
 

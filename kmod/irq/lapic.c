@@ -410,6 +410,21 @@ void lapic_eoi(struct vcpu *v)
 	apply(v, &e);
 }
 
+void lapic_set_cmci(struct vcpu *v, bool has_cmci)
+{
+	if (v->lapic)
+		vlapic_set_cmci(&v->lapic->model, has_cmci);
+}
+
+void lapic_cmci(struct vcpu *v)
+{
+	if (!v->lapic)
+		return;
+	if (vlapic_local_irq(&v->lapic->model, VLAPIC_LVT_CMCI) == VLAPIC_LOCAL_NMI)
+		atomic_inc(&v->mailbox.nmis);
+	vcpu_request(v, REQ_IRQ);
+}
+
 void lapic_timer_serve(struct vcpu *v)
 {
 	struct lapic *l = v->lapic;

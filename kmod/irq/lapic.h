@@ -34,6 +34,9 @@ void lapic_free(struct vcpu *v);
 void lapic_reset(struct vcpu *v, bool init);
 void lapic_model_changed(struct vcpu *v);	/* CPUID: TSC-deadline mode */
 
+void lapic_set_cmci(struct vcpu *v, bool has_cmci);	/* KVM_X86_SETUP_MCE */
+void lapic_cmci(struct vcpu *v);	/* a machine check asks for no action: say so */
+
 /* KVM_GET_LAPIC, KVM_SET_LAPIC; -EINVAL without one. */
 int lapic_get_state(struct vcpu *v, struct kvm_lapic_state *state);
 int lapic_set_state(struct vcpu *v, const struct kvm_lapic_state *state);

@@ -7,7 +7,7 @@
  * that runs the APIC itself (vlapic_adopt()). Intel SDM, "Advanced Programmable Interrupt
  * Controller (APIC)", AMD APM volume 2, same title.
  *
- * Where the manuals leave a choice: the version says 6 LVT entries and no
+ * Where the manuals leave a choice: the version says 6 LVT entries, or 7, and no
  * suppression of EOI broadcasts; LINT pins are edge triggered; the ICR keeps
  * reserved bits as written, in x2APIC mode too, because KVM's users read them back.
  */
@@ -545,6 +545,8 @@ static void mask_lvts(struct vlapic *v)
 
 	for (lvt = VLAPIC_LVT_TIMER; lvt <= VLAPIC_LVT_ERROR; lvt += 0x10)
 		reg_set(v, lvt, reg_get(v, lvt) | VLAPIC_LVT_MASKED);
+	if (v->has_cmci)
+		reg_set(v, VLAPIC_LVT_CMCI, reg_get(v, VLAPIC_LVT_CMCI) | VLAPIC_LVT_MASKED);
 }
 
 static void write_svr(struct vlapic *v, u32 offset, u32 val, u64 now_ns __always_unused,
@@ -650,6 +652,7 @@ static const struct reg_rule rules[NR_REGS] = {
 	[REG_INDEX(VLAPIC_SVR)] = { RW, 0x3ff, 0, write_svr },
 	[REG_INDEX(VLAPIC_ISR) ... REG_INDEX(VLAPIC_IRR) + 7] = { RO },
 	[REG_INDEX(VLAPIC_ESR)] = { RW, 0, 0, write_esr },
+	[REG_INDEX(VLAPIC_LVT_CMCI)] = { RW, LVT_PLAIN | LVT_DELIVERY, LVT_STATUS, write_lvt },
 	[REG_INDEX(VLAPIC_ICR)] = { RW, 0xffffffff, 0, write_icr },
 	[REG_INDEX(VLAPIC_ICR2)] = { XR | XW, 0xff000000, 0, write_plain },
 	[REG_INDEX(VLAPIC_LVT_TIMER)] = { RW, LVT_PLAIN | LVT_TIMER_MODE, LVT_STATUS,
@@ -665,16 +668,24 @@ static const struct reg_rule rules[NR_REGS] = {
 	[REG_INDEX(VLAPIC_SELF_IPI)] = { X2W, 0xff, 0, write_self_ipi },
 };
 
-static const struct reg_rule *find_rule(u32 offset)
+static const struct reg_rule *find_rule(const struct vlapic *v, u32 offset)
 {
 	static const struct reg_rule none;
 
+	if (offset == VLAPIC_LVT_CMCI && !v->has_cmci)
+		return &none;
 	return offset < NR_REGS * 0x10 ? &rules[REG_INDEX(offset)] : &none;
+}
+
+static void set_version(struct vlapic *v)
+{
+	reg_set(v, VLAPIC_VERSION,
+		VLAPIC_VERSION_VALUE + (v->has_cmci ? VLAPIC_VERSION_CMCI : 0));
 }
 
 static u32 writable_bits(const struct vlapic *v, u32 offset)
 {
-	u32 bits = find_rule(offset)->writable;
+	u32 bits = find_rule(v, offset)->writable;
 
 	if (offset == VLAPIC_LVT_TIMER && !v->timer.has_deadline)
 		bits &= ~LVT_TIMER_DEADLINE;
@@ -699,7 +710,7 @@ static void check_register(struct vlapic *v, const struct reg_rule *rule)
  */
 bool vlapic_reg_read(struct vlapic *v, u32 offset, u64 now_ns, u32 *val)
 {
-	const struct reg_rule *rule = find_rule(offset);
+	const struct reg_rule *rule = find_rule(v, offset);
 
 	*val = 0;
 	if (!(rule->access & (vlapic_x2apic(v) ? X2R : XR))) {
@@ -720,7 +731,7 @@ bool vlapic_reg_read(struct vlapic *v, u32 offset, u64 now_ns, u32 *val)
  */
 struct vlapic_effects vlapic_reg_write(struct vlapic *v, u32 offset, u32 val, u64 now_ns)
 {
-	const struct reg_rule *rule = find_rule(offset);
+	const struct reg_rule *rule = find_rule(v, offset);
 	u32 writable = writable_bits(v, offset);
 	struct vlapic_effects e = {};
 
@@ -834,7 +845,7 @@ static void set_identity(struct vlapic *v)
 static void reset_registers(struct vlapic *v)
 {
 	memset(v->page, 0, KVM_APIC_REG_SIZE);
-	reg_set(v, VLAPIC_VERSION, VLAPIC_VERSION_VALUE);
+	set_version(v);
 	reg_set(v, VLAPIC_DFR, 0xffffffff);
 	reg_set(v, VLAPIC_SVR, 0xff);
 	mask_lvts(v);
@@ -869,6 +880,20 @@ void vlapic_init(struct vlapic *v, u32 *page, u64 min_period_ns)
 void vlapic_set_cpuid(struct vlapic *v, bool has_deadline)
 {
 	v->timer.has_deadline = has_deadline;
+}
+
+/**
+ * vlapic_set_cmci() - may corrected machine checks interrupt?
+ * @v:		the APIC
+ * @has_cmci:	then there is an LVT entry for them, masked at first
+ */
+void vlapic_set_cmci(struct vlapic *v, bool has_cmci)
+{
+	if (v->has_cmci == has_cmci)
+		return;
+	v->has_cmci = has_cmci;
+	reg_set(v, VLAPIC_LVT_CMCI, has_cmci ? VLAPIC_LVT_MASKED : 0);
+	set_version(v);
 }
 
 /**
@@ -979,12 +1004,13 @@ static void sanitize(struct vlapic *v)
 	static const u16 masked[] = {
 		VLAPIC_TPR, VLAPIC_SVR, VLAPIC_TDCR, VLAPIC_LVT_TIMER, VLAPIC_LVT_THERMAL,
 		VLAPIC_LVT_PERF, VLAPIC_LVT_LINT0, VLAPIC_LVT_LINT1, VLAPIC_LVT_ERROR,
+		VLAPIC_LVT_CMCI,
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(masked); i++)
-		reg_set(v, masked[i], reg_get(v, masked[i]) & find_rule(masked[i])->writable);
-	reg_set(v, VLAPIC_VERSION, VLAPIC_VERSION_VALUE);
+		reg_set(v, masked[i], reg_get(v, masked[i]) & find_rule(v, masked[i])->writable);
+	set_version(v);
 	reg_set(v, VLAPIC_ICR, reg_get(v, VLAPIC_ICR) & ~VLAPIC_ICR_BUSY);
 	reg_set(v, VLAPIC_EOI, 0);
 	reg_set(v, VLAPIC_SELF_IPI, 0);

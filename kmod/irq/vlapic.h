@@ -27,6 +27,7 @@ enum vlapic_reg {
 	VLAPIC_TMR = 0x180,	/* 8 registers */
 	VLAPIC_IRR = 0x200,	/* 8 registers */
 	VLAPIC_ESR = 0x280,
+	VLAPIC_LVT_CMCI = 0x2f0,	/* only with has_cmci */
 	VLAPIC_ICR = 0x300,
 	VLAPIC_ICR2 = 0x310,
 	VLAPIC_LVT_TIMER = 0x320,
@@ -42,6 +43,7 @@ enum vlapic_reg {
 };
 
 #define VLAPIC_VERSION_VALUE	0x00050014u	/* integrated, 6 LVT entries */
+#define VLAPIC_VERSION_CMCI	0x00010000u	/* one more */
 #define VLAPIC_SVR_ENABLE	0x100u
 #define VLAPIC_LVT_MASKED	0x10000u
 #define VLAPIC_ICR_BUSY		0x1000u
@@ -81,6 +83,7 @@ struct vlapic {
 	u32 id;			/* the vCPU's id: xAPIC id after reset, x2APIC id always */
 	int irr_top;		/* highest vector in IRR, -1: none; always exact */
 	int isr_top;		/* highest vector in ISR, -1: none; always exact */
+	bool has_cmci;		/* corrected machine checks can interrupt */
 	u32 ppr;		/* processor priority; always exact */
 	u32 esr_pending;	/* errors since the last write to ESR */
 	u32 known[4];		/* registers as last written: see vlapic_written() */
@@ -125,6 +128,7 @@ enum vlapic_local {
 
 void vlapic_init(struct vlapic *v, u32 *page, u64 min_period_ns);
 void vlapic_set_cpuid(struct vlapic *v, bool has_deadline);
+void vlapic_set_cmci(struct vlapic *v, bool has_cmci);
 void vlapic_reset(struct vlapic *v, u32 id, bool bsp);
 void vlapic_init_reset(struct vlapic *v);
 

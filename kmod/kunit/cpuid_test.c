@@ -133,7 +133,7 @@ static const struct {
 	  BITOF(PKU) | BITOF(OSPKE) | BITOF(UMIP) | BITOF(WAITPKG) },
 	{ 7, 0, LEAF_EDX, BITOF(FSRM),
 	  BITOF(SPEC_CTRL) | BITOF(ARCH_CAPABILITIES) | BITOF(AMX_TILE) },
-	{ 0xd, 1, LEAF_EAX, BITOF(XSAVEC), BITOF(XSAVES) | BITOF(XFD) },
+	{ 0xd, 1, LEAF_EAX, BITOF(XSAVEC) | BITOF(XSAVES), BITOF(XFD) },
 	{ EXT + 1, 0, LEAF_ECX, BITOF(LAHF_LM) | BITOF(OSVW),
 	  BITOF(SVM) | BITOF(IBS) | BITOF(SKINIT) | BITOF(PERFCTR_CORE) },
 	{ EXT + 1, 0, LEAF_EDX,
@@ -186,7 +186,7 @@ static void test_everything(struct kunit *test)
 	unsigned int i;
 	int n;
 
-	t->caps.spec_ctrl = t->caps.umip = t->caps.invpcid = true;
+	t->caps.spec_ctrl = t->caps.umip = t->caps.invpcid = t->caps.xsaves = true;
 	t->caps.tsc_stable = true;
 	t->caps.arch_capabilities = ~0ULL;
 	t->caps.xcr0 |= XCR0_AVX512 | XCR0_PKRU | XCR0_BND | XCR0_XTILE;
@@ -210,7 +210,7 @@ static void test_conditions(struct kunit *test)
 	static u32 words[NCAPINTS];
 	int n;
 
-	t->caps.spec_ctrl = t->caps.umip = t->caps.invpcid = true;
+	t->caps.spec_ctrl = t->caps.umip = t->caps.invpcid = t->caps.xsaves = true;
 	t->caps.tsc_stable = true;
 	t->caps.arch_capabilities = BIT_ULL(0) | BIT_ULL(7);
 	t->caps.xcr0 = 0;

@@ -404,6 +404,17 @@ static void test_mce(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, msr_setup_mce(&c->f, 10 | BIT_ULL(8), good), 0);
 	KUNIT_EXPECT_EQ(test, c->f.mcg_ctl, ~0ULL);
 
+	/* without CMCI user space finds 0 in MC9_CTL2, a guest nothing */
+	KUNIT_EXPECT_FALSE(test, cpu_read(c, 0x289, false, &val));
+	KUNIT_EXPECT_TRUE(test, cpu_read(c, 0x289, true, &val));
+	KUNIT_EXPECT_EQ(test, val, 0ULL);
+	KUNIT_EXPECT_FALSE(test, cpu_write(c, 0x289, true, BIT_ULL(30)));
+	KUNIT_EXPECT_EQ(test, msr_setup_mce(&c->f, 10 | BIT_ULL(8) | BIT_ULL(10),
+					    good | MSR_MCG_CAP_CMCI), 0);
+	KUNIT_EXPECT_TRUE(test, cpu_write(c, 0x289, false, BIT_ULL(30) | 0x7fff));
+	KUNIT_EXPECT_FALSE(test, cpu_write(c, 0x289, false, BIT_ULL(29)));
+	KUNIT_EXPECT_FALSE(test, cpu_write(c, 0x28a, false, 0));
+
 	KUNIT_EXPECT_TRUE(test, cpu_read(c, 0x424, false, &val));
 	KUNIT_EXPECT_EQ(test, val, ~0ULL);
 	KUNIT_EXPECT_TRUE(test, cpu_read(c, 0x427, false, &val));

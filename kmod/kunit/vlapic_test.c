@@ -588,6 +588,16 @@ static void lapic_local_sources(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vlapic_local_irq(v, VLAPIC_LVT_PERF), VLAPIC_LOCAL_IRR);
 	KUNIT_EXPECT_EQ(test, vlapic_pending(v), 0x99);
 	KUNIT_EXPECT_EQ(test, vlapic_local_irq(v, VLAPIC_LVT_PERF), VLAPIC_LOCAL_NONE);
+
+	/* an entry that comes only with its source */
+	wr(v, VLAPIC_LVT_CMCI, 0x77);
+	KUNIT_EXPECT_EQ(test, vlapic_local_irq(v, VLAPIC_LVT_CMCI), VLAPIC_LOCAL_NONE);
+	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_VERSION, 0), 0x50014u);
+	vlapic_set_cmci(v, true);
+	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_VERSION, 0), 0x60014u);
+	KUNIT_EXPECT_EQ(test, rd(v, VLAPIC_LVT_CMCI, 0), VLAPIC_LVT_MASKED);
+	wr(v, VLAPIC_LVT_CMCI, 0x77);
+	KUNIT_EXPECT_EQ(test, vlapic_local_irq(v, VLAPIC_LVT_CMCI), VLAPIC_LOCAL_IRR);
 }
 
 static void lapic_timer_oneshot(struct kunit *test)

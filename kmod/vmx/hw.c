@@ -341,6 +341,7 @@ int vmx_setup(struct host_caps *caps)
 	caps->apicv_xapic = vmx_has(VMX_OPT_APICV_XAPIC);
 	caps->tsc_frac_bits = vmx_has(VMX_OPT_TSC_SCALING) ? 48 : 0;
 	caps->invpcid = vmx_has(VMX_OPT_INVPCID);
+	caps->xsaves &= vmx_has(VMX_OPT_XSAVES);
 	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);
 	return 0;
 }
