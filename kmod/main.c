@@ -51,6 +51,7 @@ static void __exit vitro_exit(void)
 	tdp_limit_exit();
 	irqfd_exit();
 	host_exit();
+	rcu_barrier();	/* page tables are freed by code of ours (tdp.c) */
 }
 
 module_init(vitro_init);

@@ -69,7 +69,7 @@ static ssize_t stats_copy(struct stats_file *f, char __user *to, size_t n, loff_
 
 enum {
 	VCPU_ENTRIES, VCPU_HALTS, VCPU_POLLS, VCPU_POLLS_GOOD, VCPU_USER_EXITS,
-	VCPU_TLB_FLUSHES, VCPU_TLB_TAGS, VCPU_KINDS
+	VCPU_TLB_FLUSHES, VCPU_TLB_TAGS, VCPU_FAULTS_SPURIOUS, VCPU_KINDS
 };
 
 static ssize_t stats_vcpu_read(struct file *file, char __user *to, size_t n, loff_t *pos)
@@ -89,6 +89,8 @@ static ssize_t stats_vcpu_read(struct file *file, char __user *to, size_t n, lof
 	stats_set(f, VCPU_USER_EXITS, COUNT, READ_ONCE(v->stat.user_exits), "user_exits", "");
 	stats_set(f, VCPU_TLB_FLUSHES, COUNT, READ_ONCE(v->stat.tlb_flushes), "tlb_flush", "");
 	stats_set(f, VCPU_TLB_TAGS, COUNT, READ_ONCE(v->stat.tlb_tags), "tlb_tags", "");
+	stats_set(f, VCPU_FAULTS_SPURIOUS, COUNT, READ_ONCE(v->stat.faults_spurious),
+		  "faults_spurious", "");
 	for (i = 0; i < NR_EXIT_KINDS; i++)
 		stats_set(f, VCPU_KINDS + i, COUNT, READ_ONCE(v->stat.exits[i]), "exits_",
 			  exit_table[i].name);

@@ -170,6 +170,7 @@ struct vcpu {
 		u64 polls, polls_good;	/* halts that began with waiting, and ended so */
 		u64 tlb_flushes;	/* of its entries, by the CPU */
 		u64 tlb_tags;		/* ASIDs or VPIDs it has had */
+		u64 faults_spurious;	/* of memory that was mapped when we looked */
 	} stat;
 
 	union {				/* the backend's part */

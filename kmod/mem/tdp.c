@@ -22,12 +22,15 @@
  * tdp->flushed says how many removals it covers. Whoever comes to take memory away, and
  * finds nothing mapped but an earlier removal not yet flushed, flushes too: the other
  * thread has dropped the lock and is still about to. Tables unlinked from the tree are
- * freed after the flush.
+ * given up after the flush.
  *
  * Faults map side by side: they hold the lock for reading and put entries in by cmpxchg,
  * and who loses starts anew. What they read of a table stays one, because tables are
  * unlinked under the lock for writing only. So that is what a fault takes that finds a
  * table where its large leaf belongs.
+ *
+ * is_mapped() reads without the lock: a table that has left the tree is freed after an RCU
+ * grace period, so what the walk reads is a table still, if not the VM's any more.
  *
  * The CPU sets accessed and dirty bits of live entries at any time, so entries are
  * only changed by atomic operations.
@@ -38,6 +41,7 @@
 #include <linux/mm.h>
 #include <linux/memcontrol.h>
 #include <linux/pgtable.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 
 #include "../core/vcpu.h"
@@ -95,14 +99,19 @@ static void table_page_free(struct page *page)
 	__free_page(page);
 }
 
+static void table_page_free_rcu(struct rcu_head *rcu)
+{
+	table_page_free(container_of(rcu, struct page, rcu_head));
+}
+
 static void table_unlink(struct tdp *tdp, u64 e, struct list_head *tables)
 {
 	list_add(&virt_to_page(table_of(e))->lru, tables);
 	note_removal(tdp);
 }
 
-/* Free a table whose subtables are appended to @tables. */
-static void table_free(struct tdp *tdp, struct page *page, struct list_head *tables)
+/* Give up a table whose subtables are appended to @tables; @walked: walks may be in it. */
+static void table_free(struct tdp *tdp, struct page *page, struct list_head *tables, bool walked)
 {
 	const struct tdp_format *f = tdp->format;
 	const u64 *table = page_address(page);
@@ -119,16 +128,19 @@ static void table_free(struct tdp *tdp, struct page *page, struct list_head *tab
 	if (leaves)
 		atomic_long_sub(leaves, &tdp->pages[level]);
 	atomic_long_dec(&tdp->pages[0]);
-	table_page_free(page);
+	if (walked)
+		call_rcu(&page->rcu_head, table_page_free_rcu);
+	else
+		table_page_free(page);
 }
 
-static void tables_free(struct tdp *tdp, struct list_head *tables, bool may_sleep)
+static void tables_free(struct tdp *tdp, struct list_head *tables, bool walked, bool may_sleep)
 {
 	struct page *page;
 
 	while ((page = list_first_entry_or_null(tables, struct page, lru))) {
 		list_del(&page->lru);
-		table_free(tdp, page, tables);
+		table_free(tdp, page, tables, walked);
 		if (may_sleep)
 			cond_resched();
 	}
@@ -212,7 +224,7 @@ void tdp_finish(struct vm *vm, struct list_head *tables, bool may_sleep)
 		vm_flush_tlbs(vm);
 		note_flush(tdp, removed);
 	}
-	tables_free(tdp, tables, may_sleep);
+	tables_free(tdp, tables, true, may_sleep);
 }
 
 /* @left: how many tables may still be looked at. */
@@ -652,6 +664,32 @@ static enum tdp_result map_page(struct vm *vm, struct want *w)
 	return install_result[r];
 }
 
+/*
+ * Has another vCPU mapped it since the CPU looked? Then it is no more than to enter again, and
+ * if it is taken away in this moment, the CPU faults again. Not for fetches: what is mapped
+ * need not be executable.
+ */
+static bool is_mapped(const struct tdp *tdp, const struct want *w)
+{
+	const struct tdp_format *f = tdp->format;
+	const u64 *table = root_of(tdp, w->space);
+	int level = tdp->levels;
+	u64 e;
+
+	if (w->fetch)
+		return false;
+	rcu_read_lock();
+	for (;;) {
+		e = READ_ONCE(table[tdp_index(w->gfn, level)]);
+		if (!tdp_present(f, e) || tdp_is_leaf(f, e, level))
+			break;
+		table = table_of(e);
+		level--;
+	}
+	rcu_read_unlock();
+	return tdp_present(f, e) && (!w->write || tdp_writable(f, e));
+}
+
 enum tdp_result tdp_fault(struct vcpu *v, u64 gpa, u32 access)
 {
 	struct want w = {
@@ -660,8 +698,13 @@ enum tdp_result tdp_fault(struct vcpu *v, u64 gpa, u32 access)
 		.write = access & ACCESS_WRITE,
 		.fetch = access & ACCESS_FETCH,
 	};
-	enum tdp_result r = find_page(v, &w);
+	enum tdp_result r;
 
+	if (READ_ONCE(v->vm->nr_vcpus) > 1 && is_mapped(&v->vm->tdp, &w)) {
+		v->stat.faults_spurious++;
+		return TDP_MAPPED;
+	}
+	r = find_page(v, &w);
 	return r == TDP_MAPPED ? map_page(v->vm, &w) : r;
 }
 
@@ -751,6 +794,6 @@ void tdp_free(struct vm *vm)
 		list_add(&virt_to_page(__va(tdp->root[i]))->lru, &tables);
 		tdp->root[i] = 0;
 	}
-	tables_free(tdp, &tables, true);
+	tables_free(tdp, &tables, false, true);
 	free_page((unsigned long)tdp->own.page);
 }
