@@ -63,24 +63,31 @@ HANDLER(iret_and_say, "mov $0x7000, %sp; pushf; push %cs; push $after - iret_and
 #define load_handler(self, name)					\
 	memcpy((self)->smram + 0x8000, name, name##_end - name)
 
-FIXTURE_SETUP(smm)
+/* A vCPU, with the same memory in SMM as outside, but for GPA_TWO's page, and SMRAM. */
+static void make_spaces(FIXTURE_DATA(smm) *self)
 {
-	struct vm *vm = self->vm = vm_new(0);
+	struct vm *vm = self->vm;
 
 	self->vcpu = vcpu_new(vm, 0);
+	need(!vm_slot(vm, SMM_SLOT(0), 0, 0, GPA_TWO, vm->mem) &&
+	     !vm_slot(vm, SMM_SLOT(1), 0, GPA_TWO, PAGE, self->two) &&
+	     !vm_slot(vm, SMM_SLOT(2), 0, GPA_TWO + PAGE, SMRAM - GPA_TWO - PAGE,
+		      vm->mem + GPA_TWO + PAGE) &&
+	     !vm_slot(vm, SMM_SLOT(3), 0, SMRAM, SMRAM_SIZE, self->smram) &&
+	     !vm_slot(vm, SMM_SLOT(4), 0, GPA_HOLE_END, GPA_END - GPA_HOLE_END,
+		      vm->mem + GPA_HOLE_END), "slots");
+	need(set_msr(self->vcpu, MSR_SMBASE, SMRAM) == 1, "SMBASE");
+}
+
+FIXTURE_SETUP(smm)
+{
+	self->vm = vm_new(0);
 	self->smram = mmap(NULL, SMRAM_SIZE + PAGE, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)self->smram);
 	self->two = (uint32_t *)(self->smram + SMRAM_SIZE);
 	self->map = self->smram + MAP;
-	ASSERT_EQ(0, vm_slot(vm, SMM_SLOT(0), 0, 0, GPA_TWO, vm->mem));
-	ASSERT_EQ(0, vm_slot(vm, SMM_SLOT(1), 0, GPA_TWO, PAGE, self->two));
-	ASSERT_EQ(0, vm_slot(vm, SMM_SLOT(2), 0, GPA_TWO + PAGE, SMRAM - GPA_TWO - PAGE,
-			     vm->mem + GPA_TWO + PAGE));
-	ASSERT_EQ(0, vm_slot(vm, SMM_SLOT(3), 0, SMRAM, SMRAM_SIZE, self->smram));
-	ASSERT_EQ(0, vm_slot(vm, SMM_SLOT(4), 0, GPA_HOLE_END, GPA_END - GPA_HOLE_END,
-			     vm->mem + GPA_HOLE_END));
-	ASSERT_EQ(1, set_msr(self->vcpu, MSR_SMBASE, SMRAM));
+	make_spaces(self);
 	load_handler(self, say_and_return);
 }
 
@@ -557,6 +564,49 @@ TEST_F(smm, dirty_logs)
 	EXPECT_EQ(1, dirty(vm, SMM_SLOT(1)));
 	EXPECT_EQ(map_page, dirty(vm, SMM_SLOT(3)) & map_page);
 	EXPECT_EQ(0, dirty(vm, SMM_SLOT(3)));
+}
+
+/* With a ring for the vCPU an entry says the space in its slot's number; by a CPU's log, too. */
+TEST_F(smm, dirty_ring)
+{
+	const uint32_t size = 4 * PAGE;
+	struct kvm_enable_cap c = { .cap = KVM_CAP_DIRTY_LOG_RING_ACQ_REL, .args[0] = size };
+	uint32_t n = 0, seen[2] = {}, entries = size / sizeof(struct kvm_dirty_gfn);
+	struct vm *vm = vm_new(0);
+	struct kvm_dirty_gfn *ring;
+
+	vm_free(self->vm);
+	self->vm = vm;
+	if (cap(vm, KVM_CAP_DIRTY_LOG_RING_ACQ_REL) <= 0)
+		SKIP(return, "no dirty rings here");
+	ASSERT_EQ(0, kvm_ioctl(vm->fd, KVM_ENABLE_CAP, &c));
+	make_spaces(self);
+	load_handler(self, write_two);
+	ASSERT_EQ(0, vm_slot(vm, SMM_SLOT(1), KVM_MEM_LOG_DIRTY_PAGES, GPA_TWO, PAGE, self->two));
+	ASSERT_EQ(0, vm_slot(vm, 0, KVM_MEM_LOG_DIRTY_PAGES, 0, GPA_HOLE, vm->mem));
+	ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, self->vcpu->fd,
+		    KVM_DIRTY_LOG_PAGE_OFFSET * PAGE);
+	ASSERT_NE(MAP_FAILED, (void *)ring);
+
+	for (uint32_t round = 1; round <= 3; round++) {
+		vcpu_start(self->vcpu, guest_writes_two, 0x44);
+		EXPECT_EQ(1, vcpu_run_until(self->vcpu, PORT_SYNC));
+		smi(self->vcpu);
+		EXPECT_EQ(0x44, vcpu_run_done(self->vcpu));
+		for (; ring[n % entries].flags == KVM_DIRTY_GFN_F_DIRTY; n++) {
+			struct kvm_dirty_gfn *e = &ring[n % entries];
+
+			seen[0] += e->slot == 0 && e->offset == GPA_TWO / PAGE;
+			seen[1] += e->slot == SMM_SLOT(1) && e->offset == 0;
+			EXPECT_TRUE(e->slot == 0 || e->slot == SMM_SLOT(1));
+			e->flags = KVM_DIRTY_GFN_F_RESET;
+		}
+		/* told once in each round, though it was written before: both are taken back */
+		EXPECT_EQ(round, seen[0]);
+		EXPECT_EQ(round, seen[1]);
+		EXPECT_LT(1, kvm_ioctl(vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+	}
+	munmap(ring, size);
 }
 
 /* A slot that goes while its handler is under way is gone at once. */
