@@ -30,7 +30,7 @@ compat        := build/bin/selftests/compat
 programs      := $(if $(vmm_objects),build/bin/vitro-vmm) \
 		 $(if $(bench_objects),build/bin/vitro-bench)
 
-.PHONY: all module module-debug module-sparse programs run test bench check-insn conformance lint gdb clean help FORCE
+.PHONY: all module module-debug module-kcsan module-sparse programs run test bench check-insn conformance lint gdb clean help FORCE
 
 all: module programs	## vitro.ko and all programs
 
@@ -58,6 +58,10 @@ module-sparse:		## what sparse says about the module's sources
 
 module-debug:		## build/debug/vitro.ko, with KUnit suites, for the debug kernel
 	$(call kbuild,build/debug,$$(tools/setup/kernel debug)/build,VITRO_KUNIT=y)
+
+# UBSAN reads a bool once more, by itself, and there a READ_ONCE() looks like any other read.
+module-kcsan:		## build/kcsan/vitro.ko, for the kernel that looks for data races
+	$(call kbuild,build/kcsan,$$(tools/setup/kernel kcsan)/build,UBSAN_SANITIZE=n)
 
 programs: $(programs) $(selftests)	## what is in build/bin/
 
