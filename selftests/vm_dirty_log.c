@@ -238,6 +238,67 @@ TEST_F(dirty, more_pages_than_a_cpu_logs_and_a_running_vcpu)
 	}
 }
 
+#define MANY_PAGES	512ul
+
+static volatile uint64_t guest_stop;
+
+/* One more than last time, in a word of this vCPU's in every page, until it shall stop. */
+static GUEST uint64_t guest_count_up(uint64_t id)
+{
+	while (!guest_stop)
+		for (uint64_t i = 0; i < MANY_PAGES; i++)
+			++*(volatile uint64_t *)(GPA_NOWHERE + i * PAGE + id * 8);
+	return 0;
+}
+
+/* What the log tells of is copied while two vCPUs count in all pages. When they stand, the last
+ * copies made are as the pages are.
+ */
+TEST_F(dirty, counters_in_every_page)
+{
+	static uint64_t bits[MANY_PAGES / 64];
+	struct kvm_dirty_log log = { .slot = SLOT, .dirty_bitmap = bits };
+	struct vcpu *vcpu[] = { self->vcpu, vcpu_new(self->vm, 1) };
+	uint64_t size = MANY_PAGES * PAGE, copied = 0;
+	uint8_t *p = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0), *copy = p + size;
+	struct runner *runner[2];
+
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, vm_slot(self->vm, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA_NOWHERE, size, p));
+	for (int round = 0; round < 20; round++) {
+		in_guest(self->vm, guest_stop) = 0;
+		for (int i = 0; i < 2; i++) {
+			vcpu_start(vcpu[i], guest_count_up, i);
+			runner[i] = runner_start(vcpu[i]);
+		}
+		for (int look = 0; look < 5; look++) {
+			if (look == 4) {
+				in_guest(self->vm, guest_stop) = 1;
+				runner_wait(runner[0]);
+				runner_wait(runner[1]);
+			} else {
+				usleep(500 * look);
+			}
+			ASSERT_EQ(0, kvm_ioctl(self->vm->fd, KVM_GET_DIRTY_LOG, &log));
+			for (uint64_t i = 0; i < MANY_PAGES; i++) {
+				if (!(bits[i / 64] & 1ul << i % 64))
+					continue;
+				memcpy(copy + i * PAGE, p + i * PAGE, 16);
+				copied++;
+			}
+		}
+		for (uint64_t i = 0; i < MANY_PAGES; i++) {
+			ASSERT_EQ(0, memcmp(copy + i * PAGE, p + i * PAGE, 16)) {
+				TH_LOG("page %lu in round %d", i, round);
+			}
+		}
+	}
+	EXPECT_LT(MANY_PAGES, copied);
+	EXPECT_LT(0, ((uint64_t *)p)[0]);
+	EXPECT_LT(0, ((uint64_t *)p)[1]);
+}
+
 /* --- KVM_CLEAR_DIRTY_LOG --- */
 
 static int manual(FIXTURE_DATA(dirty) *self, uint64_t arg)

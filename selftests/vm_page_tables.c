@@ -121,6 +121,37 @@ TEST_F(tables, limit_holds)
 	}
 }
 
+#define TURNS	8
+
+/* Count in every spot, with another vCPU that does the same. */
+static GUEST uint64_t guest_add(uint64_t unused)
+{
+	for (uint64_t turn = 0; turn < TURNS; turn++)
+		for (uint64_t i = 0; i < SPOTS; i++)
+			__atomic_fetch_add((uint64_t *)(GPA_NOWHERE + i * HUGE), 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+/* Two vCPUs fault while tables go, each because of the other. */
+TEST_F(tables, limit_holds_for_two_vcpus)
+{
+	struct vcpu *vcpu[] = { self->vcpu, vcpu_new(self->vm, 1) };
+	struct runner *runner[2];
+
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, SIZE, self->p));
+	ASSERT_EQ(0, kvm_ioctl(self->vm->fd, KVM_SET_NR_MMU_PAGES, 64));
+	for (int i = 0; i < 2; i++) {
+		vcpu_start(vcpu[i], guest_add, 0);
+		runner[i] = runner_start(vcpu[i]);
+	}
+	for (int i = 0; i < 2; i++)
+		runner_wait(runner[i]);
+	for (uint64_t i = 0; i < SPOTS; i++)
+		ASSERT_EQ(2 * TURNS, *(volatile uint64_t *)(self->p + i * HUGE));
+	if (stat_of(self->vm->fd, "pages_tables") != -1)
+		EXPECT_GE(64 + 10, stat_of(self->vm->fd, "pages_tables"));
+}
+
 /* When the host wants memory back, tables go that the CPU does not use, and come again. */
 TEST_F(tables, go_when_memory_is_short)
 {
