@@ -2,8 +2,8 @@
 /*
  * Every ioctl of KVM's, called badly: what it says must be what kvm says.
  *
- * abi_errnos.h has a row for each: what kvm answered to each of six arguments, on a VM with
- * an irqchip and on one without. "abi_errnos record" prints that table as the module that is
+ * abi_errnos.h has a row for each: what kvm answered to each of five arguments, on a VM with
+ * an irqchip and on one without; and for some on a descriptor that is not theirs. "abi_errnos record" prints that table as the module that is
  * loaded answers.
  */
 #include <string.h>
@@ -15,20 +15,23 @@
 #define NR_ARGS	5
 
 enum args { ARG_NULL, ARG_UNMAPPED, ARG_ONES, ARG_ZEROS, ARG_SHORT };
-enum file { SYSTEM, VM, VCPU };
+enum file { SYSTEM, VM, VCPU, VFIO, VM_STATS, VCPU_STATS };
 
 static const char *const arg_name[NR_ARGS] = { "0", "unmapped", "ones", "zeros", "short" };
-static const char *const file_name[] = { "SYSTEM", "VM", "VCPU" };
+static const char *const file_name[] = {
+	"SYSTEM", "VM", "VCPU", "VFIO", "VM_STATS", "VCPU_STATS"
+};
 
 /* Where vitro answers otherwise, and that is meant so. */
 enum ours {
 	SAME,
+	ELSEWHERE,		/* (nowhere: an ioctl of another descriptor) */
 	LACKS,			/* it has no such ioctl */
 	NO_LONE_PIT,		/* no PIT without the PIC that it would interrupt */
 	HOST_TSC,		/* without TSC scaling no rate but the host's: kvm catches up, in jumps */
 };
 
-static const char *const ours_name[] = { "SAME", "LACKS", "NO_LONE_PIT", "HOST_TSC" };
+static const char *const ours_name[] = { "SAME", "ELSEWHERE", "LACKS", "NO_LONE_PIT", "HOST_TSC" };
 
 static const struct row {
 	enum file file;
@@ -47,7 +50,7 @@ static const struct row {
 /* What is called; made anew when a call has changed something. */
 static struct {
 	struct vm *vm;
-	int vcpu;
+	int vcpu, vfio, vm_stats, vcpu_stats;
 	struct kvm_run *run;
 } on;
 
@@ -56,7 +59,12 @@ static uint8_t *at_the_end;	/* 8 bytes, then nothing */
 
 static void renew(bool irqchip)
 {
+	struct kvm_create_device device = { .type = KVM_DEV_TYPE_VFIO };
+
 	if (on.vm) {
+		close(on.vcpu_stats);
+		close(on.vm_stats);
+		close(on.vfio);
 		close(on.vcpu);
 		munmap(on.run, getpagesize());
 		vm_free(on.vm);
@@ -68,6 +76,10 @@ static void renew(bool irqchip)
 	on.run = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, on.vcpu, 0);
 	need(on.run != MAP_FAILED, "mmap");
 	on.run->immediate_exit = 1;
+	need_ioctl(on.vm->fd, KVM_CREATE_DEVICE, &device);
+	on.vfio = device.fd;
+	on.vm_stats = need_ioctl(on.vm->fd, KVM_GET_STATS_FD, 0);
+	on.vcpu_stats = need_ioctl(on.vcpu, KVM_GET_STATS_FD, 0);
 }
 
 static void *argument(enum args which)
@@ -88,10 +100,12 @@ static void *argument(enum args which)
 
 static int answer(const struct row *row, bool irqchip, enum args which)
 {
-	int fd, ret;
+	const int fd[] = {
+		on.vm->dev, on.vm->fd, on.vcpu, on.vfio, on.vm_stats, on.vcpu_stats
+	};
+	int ret;
 
-	fd = row->file == SYSTEM ? on.vm->dev : row->file == VM ? on.vm->fd : on.vcpu;
-	ret = kvm_ioctl(fd, row->cmd, argument(which));
+	ret = kvm_ioctl(fd[row->file], row->cmd, argument(which));
 	if (ret < 0)
 		return ret;
 	renew(irqchip);
