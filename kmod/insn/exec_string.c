@@ -97,11 +97,12 @@ enum insn_rc op_movs(struct insn_exec *x)
 
 	if (rep_exhausted(x))
 		return INSN_DONE;
+	/* What is wrong with the source comes first: its page before the destination's segment. */
 	rc = source(x, size, &from);
 	if (rc == INSN_DONE)
-		rc = dest(x, size, true, &to);
-	if (rc == INSN_DONE)
 		rc = read_element(x, from, &val);
+	if (rc == INSN_DONE)
+		rc = dest(x, size, true, &to);
 	if (rc == INSN_DONE)
 		rc = x->bus->write(x->arg, to, &val, size, x->fault);
 	advance(x, R_RSI, 1);
