@@ -12,7 +12,7 @@
 #include "../insn/task.h"
 #include "insn_suites.h"
 
-enum { NP = 11, SS = 12, GP = 13, PF = 14, TS = 10 };
+enum { UD = 6, NP = 11, SS = 12, GP = 13, PF = 14, TS = 10 };
 
 #define GDT	0x100
 #define TSS	0x300
@@ -39,7 +39,10 @@ enum { NP = 11, SS = 12, GP = 13, PF = 14, TS = 10 };
 #define NO_DATA	0x90		/* data that is not present */
 #define CODE64	0x98		/* CPL 0 */
 #define LOCAL	0x0c		/* in an LDT that is not there */
-#define GDT_END	0xa0
+#define CONF3	0xa0		/* conforming, of CPL 3 */
+#define CODE_LD	0xa8		/* both of 32 and of 64 bits */
+#define TSS16	0xb0
+#define GDT_END	0xb8
 
 #define CODE	(SEG_S | SEG_TYPE_CODE | SEG_TYPE_WRITABLE)
 #define DATA	(SEG_S | SEG_TYPE_WRITABLE)
@@ -138,6 +141,9 @@ static void fill_tables(struct seg_toy *t, bool long_mode)
 	put_gate(t, TASK_GATE, TSS_FREE, SEG_P | SYSTYPE_TASK_GATE, 0);
 	put_desc(t, NO_DATA, DATA);
 	put_desc(t, CODE64, SEG_P | SEG_L | CODE);
+	put_desc(t, CONF3, SEG_P | SEG_G | SEG_DB | CODE | SEG_TYPE_CONFORMING | DPL3);
+	put_desc(t, TSS16, SEG_P | SYSTYPE_TSS);
+	put_desc(t, CODE_LD, SEG_P | SEG_L | SEG_DB | CODE);
 	put(t, TSS + 4, INNER, long_mode ? 8 : 4);
 	if (!long_mode)
 		put(t, TSS + 8, DATA0, 4);
@@ -237,6 +243,12 @@ static const struct row loads[] = {
 	{ "null stack of 64-bit code", P64, 0, MOV_SS, REACHES(SEG_SS, 0) },
 	{ "null stack at CPL 3", U64, 3, MOV_SS, FAULTS(GP, 0) },
 	{ "stack's level", P32, DATA3, MOV_SS, FAULTS(GP, DATA3 & ~3) },
+	{ "stack's DPL", P32, DATA3 & ~3, MOV_SS, FAULTS(GP, DATA3 & ~3) },
+	{ "stack's RPL", P32, DATA0 | 1, MOV_SS, FAULTS(GP, DATA0) },
+	{ "null stack's RPL", P64, 1, MOV_SS, FAULTS(GP, 0) },
+	{ "CS", P32, CODE0, INSN(0x8e, 0x0b), FAULTS(UD, 0) },
+	{ "a seventh register", P32, DATA0, INSN(0x8e, 0x33), FAULTS(UD, 0) },
+	{ "a seventh register's selector", P32, DATA0, INSN(0x8c, 0x33), FAULTS(UD, 0) },
 	{ "stack that cannot be written", P32, ROM0, MOV_SS, FAULTS(GP, ROM0) },
 	{ "absent stack", P32, NO_DATA, MOV_SS, FAULTS(SS, NO_DATA) },
 	{ "far pointer", P32, DATA0, LFS, REACHES(SEG_FS, DATA0) },
@@ -258,6 +270,9 @@ static const struct row jumps[] = {
 	{ "data", P32, DATA0, JMPF, FAULTS(GP, DATA0) },
 	{ "inner code", U32, CODE0 | 3, JMPF, FAULTS(GP, CODE0) },
 	{ "conforming", U32, CONF0, JMPF, REACHES(SEG_CS, CONF0 | 3) },
+	{ "conforming, outer", P32, CONF3, JMPF, FAULTS(GP, CONF3) },
+	{ "L and D in long mode", P64, CODE_LD, JMPF, FAULTS(GP, CODE_LD) },
+	{ "gate's RPL", P32, TASK_GATE | 1, JMPF, FAULTS(GP, TASK_GATE) },
 	{ "outer code", P32, CODE3, JMPF, FAULTS(GP, CODE3 & ~3) },
 	{ "RPL", P32, CODE0 | 1, JMPF, FAULTS(GP, CODE0) },
 	{ "absent", P32, ABSENT, JMPF, FAULTS(NP, ABSENT) },
@@ -302,12 +317,12 @@ static void run_rows(struct kunit *test, const struct row *row, unsigned int n)
 	for (; n; n--, row++) {
 		u64 ip = row->ip ?: TARGET;
 		u64 frame[6] = { ip, row->sel, 2, INNER, row->ss, 0 };
-		bool lldt = row->bytes[0] == 0x0f && !row->bytes[1];
+		bool word_only = row->bytes[0] == 0x0f && !row->bytes[1];
 
 		reset(t, row->mode, row->cpl);
 		size = row->mode == INSN_REAL16 ? 2 : row->bytes[0] == 0x48 ? 8 : 4;
-		put(t, OPERAND, row->bytes[0] == 0x8e || row->bytes[1] == 0x8e || lldt ?
-				row->sel : ip, size);
+		put(t, OPERAND, row->bytes[0] == 0x8e || row->bytes[1] == 0x8e ||
+				word_only ? row->sel : ip, size);
 		put(t, OPERAND + size, row->sel, 2);
 		for (i = 0; i < 5; i++)
 			put(t, STACK + i * size, frame[row->bytes[0] == 0xcb && i > 1 ? i + 1 : i],
@@ -369,6 +384,7 @@ static void marks_in_tables(struct kunit *test)
 	put(t, OPERAND, DATA0, 2);
 	KUNIT_EXPECT_EQ(test, RUN(t, 0x8e, 0x1b), INSN_DONE);
 	KUNIT_EXPECT_EQ(test, t->memory[GDT + DATA0 + 5], SEG_P | DATA | SEG_TYPE_ACCESSED);
+	KUNIT_EXPECT_TRUE(test, t->r.seg[SEG_DS].attr & SEG_TYPE_ACCESSED);
 	KUNIT_EXPECT_EQ(test, t->r.shadow, 0);
 	t->writes = 0;
 	KUNIT_EXPECT_EQ(test, RUN(t, 0x8e, 0x13), INSN_DONE);	/* mov ss */
@@ -377,6 +393,161 @@ static void marks_in_tables(struct kunit *test)
 	put(t, OPERAND, TSS_FREE, 2);
 	KUNIT_EXPECT_EQ(test, RUN(t, 0x0f, 0x00, 0x1b), INSN_DONE);
 	KUNIT_EXPECT_EQ(test, t->memory[GDT + TSS_FREE + 5] & SEG_TYPE, 0xb);
+}
+
+static void expect_fault(struct kunit *test, struct seg_toy *t, const u8 *bytes, u8 vector,
+			 u16 error, const char *what)
+{
+	KUNIT_EXPECT_EQ_MSG(test, execute(test, t, bytes), INSN_FAULT, "%s", what);
+	KUNIT_EXPECT_EQ_MSG(test, t->f.vector, vector, "%s", what);
+	KUNIT_EXPECT_EQ_MSG(test, t->f.error, error, "%s", what);
+}
+
+static const u8 mov_ds[INSN_MAX_LEN] = { 0x8e, 0x1b }, mov_ss[INSN_MAX_LEN] = { 0x8e, 0x13 };
+static const u8 lldt[INSN_MAX_LEN] = { 0x0f, 0x00, 0x13 }, ltr[INSN_MAX_LEN] = { 0x0f, 0x00, 0x1b };
+static const u8 jmpf[INSN_MAX_LEN] = { 0xff, 0x2b }, callf[INSN_MAX_LEN] = { 0xff, 0x1b };
+
+/* Where tables end, an LDT that is there, null selectors where an entry 0 would do. */
+static void edges_of_tables(struct kunit *test)
+{
+	struct seg_toy *t = new_toy(test, INSN_PROT32, 0);
+	struct seg *ldt = &t->r.seg[SEG_LDTR];
+
+	put(t, OPERAND, DATA0, 2);
+	t->r.gdt.limit = DATA0 + 6;
+	expect_fault(test, t, mov_ds, GP, DATA0, "cut off");
+
+	reset(t, INSN_PROT32, 0);
+	*ldt = (struct seg){ .base = GDT, .limit = GDT_END - 1 };
+	put(t, OPERAND, DATA0 | 4, 2);
+	expect_fault(test, t, mov_ds, GP, DATA0 | 4, "no LDT");
+	ldt->attr = SEG_P | SYSTYPE_LDT;
+	KUNIT_EXPECT_EQ(test, execute(test, t, mov_ds), INSN_DONE);
+	put(t, OPERAND, LDT | 4, 2);
+	expect_fault(test, t, lldt, GP, LDT | 4, "LDT in an LDT");
+	put(t, OPERAND, TSS_FREE | 4, 2);
+	expect_fault(test, t, ltr, GP, TSS_FREE | 4, "TSS in an LDT");
+	put(t, OPERAND, 0, 2);
+	KUNIT_EXPECT_EQ(test, execute(test, t, lldt), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, ldt->attr & SEG_P, 0);
+	memcpy(t->memory + GDT, t->memory + GDT + TSS_FREE, 8);
+	expect_fault(test, t, ltr, GP, 0, "null TSS");
+}
+
+/* System descriptors of long mode have 16 bytes. */
+static void upper_halves(struct kunit *test)
+{
+	struct seg_toy *t = new_toy(test, INSN_LONG64, 0);
+
+	put(t, OPERAND, LDT, 2);
+	put(t, GDT + LDT + 8, 5, 8);
+	KUNIT_EXPECT_EQ(test, execute(test, t, lldt), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, t->r.seg[SEG_LDTR].base >> 32, 5);
+	put(t, GDT + LDT + 8, 1 << 18, 8);
+	expect_fault(test, t, lldt, GP, LDT, "non-canonical");
+	put(t, GDT + LDT + 8, 1ULL << 40, 8);
+	expect_fault(test, t, lldt, GP, LDT, "its type");
+	put(t, GDT + LDT + 8, 0, 8);
+	t->r.gdt.limit = LDT + 7;
+	expect_fault(test, t, lldt, GP, LDT, "cut off");
+
+	reset(t, INSN_LONG64, 2);
+	put(t, OPERAND, 2, 2);
+	KUNIT_EXPECT_EQ(test, execute(test, t, mov_ss), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, regs_cpl(&t->r), 2);
+}
+
+/* What a call gate may lead to. */
+static void gates(struct kunit *test)
+{
+	static const u64 gate = SEG_P | DPL3 | SYSTYPE_CALL_GATE | SYSTYPE_32;
+	const struct {
+		const char *what;
+		u8 mode;
+		u16 to;
+		u64 attr;
+		u8 vector;
+		u16 error;
+	} rows[] = {
+		{ "to data", INSN_PROT32, DATA0, gate, GP, DATA0 },
+		{ "to an outer level", INSN_PROT32, CODE3, gate, GP, CODE3 & ~3 },
+		{ "to null", INSN_PROT32, 0, gate, GP, 0 },
+		{ "to absent code", INSN_PROT32, ABSENT, gate, NP, ABSENT },
+		{ "absent", INSN_PROT32, CODE0, gate & ~SEG_P, NP, GATE },
+		{ "to 32-bit code in long mode", INSN_LONG64, CODE0, gate, GP, CODE0 },
+	};
+	struct seg_toy *t = new_toy(test, INSN_PROT32, 0);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		reset(t, rows[i].mode, 0);
+		memcpy(t->memory + GDT, t->memory + GDT + CODE0, 8);
+		put_gate(t, GATE, rows[i].to, rows[i].attr, 0);
+		put(t, OPERAND + 4, GATE, 2);
+		expect_fault(test, t, callf, rows[i].vector, rows[i].error, rows[i].what);
+	}
+}
+
+/* The inner stack comes from the TSS. */
+static void stacks_of_gates(struct kunit *test)
+{
+	struct seg_toy *t = new_toy(test, INSN_PROT32, 3);
+
+	put(t, OPERAND + 4, GATE | 3, 2);
+	t->r.seg[SEG_TR].attr &= ~SEG_P;
+	expect_fault(test, t, callf, TS, TSS_BUSY, "no TSS");
+	t->r.seg[SEG_TR].attr |= SEG_P;
+	t->r.seg[SEG_TR].limit = 8;
+	expect_fault(test, t, callf, TS, TSS_BUSY, "a short TSS");
+	t->r.seg[SEG_TR].limit = 0x67;
+	put(t, TSS + 8, NO_DATA, 2);
+	expect_fault(test, t, callf, SS, NO_DATA, "an absent stack");
+
+	/* in long mode slots of 8 bytes, an offset of 64 bits, and a null SS of that level */
+	reset(t, INSN_LONG64, 3);
+	put(t, OPERAND + 4, GATE | 3, 2);
+	put_desc(t, CODE64, SEG_P | SEG_L | CODE | 1 << SEG_DPL_SHIFT);
+	put(t, GDT + GATE + 8, 7, 8);
+	put(t, TSS + 12, INNER, 8);
+	KUNIT_EXPECT_EQ(test, execute(test, t, callf), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, t->r.rip, 7ULL << 32 | TARGET);
+	KUNIT_EXPECT_EQ(test, t->r.gpr[R_RSP], INNER - 32);
+	KUNIT_EXPECT_EQ(test, word(t, INNER - 8), DATA3);
+	KUNIT_EXPECT_EQ(test, word(t, INNER - 16), STACK);
+	KUNIT_EXPECT_EQ(test, word(t, INNER - 24), CODE3);
+	KUNIT_EXPECT_EQ(test, t->r.seg[SEG_SS].sel, 1);
+	KUNIT_EXPECT_EQ(test, regs_cpl(&t->r), 1);
+}
+
+/* Within a level: what a call pushes, where code ends, stacks of 16 bits. */
+static void far_without_gates(struct kunit *test)
+{
+	struct seg_toy *t = new_toy(test, INSN_PROT32, 0);
+
+	put(t, OPERAND, TARGET, 4);
+	put(t, OPERAND + 4, CODE0, 2);
+	KUNIT_EXPECT_EQ(test, execute(test, t, callf), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, t->r.gpr[R_RSP], STACK - 8);
+	KUNIT_EXPECT_EQ(test, word(t, STACK - 4), CODE0);
+	KUNIT_EXPECT_EQ(test, word(t, STACK - 8), 0x125);
+
+	reset(t, INSN_PROT32, 0);
+	put_desc(t, CODE0, SEG_P | SEG_DB | CODE);
+	put(t, OPERAND, 0x100000, 4);
+	put(t, OPERAND + 4, CODE0, 2);
+	expect_fault(test, t, jmpf, GP, 0, "beyond the segment");
+
+	reset(t, INSN_REAL16, 0);
+	put(t, OPERAND, 0x10000, 4);
+	KUNIT_EXPECT_EQ(test, RUN(t, 0x67, 0x66, 0xff, 0x2b), INSN_FAULT);
+	KUNIT_EXPECT_EQ(test, t->f.vector, GP);
+
+	reset(t, INSN_PROT32, 0);
+	t->r.seg[SEG_SS].attr &= ~SEG_DB;
+	t->r.gpr[R_RSP] = 0xabc0000 | STACK;
+	put(t, STACK + 4, CODE0, 2);
+	KUNIT_EXPECT_EQ(test, RUN(t, 0xcb), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, t->r.gpr[R_RSP], 0xabc0000 | (STACK + 8));
 }
 
 /* SS, ESP, both parameters, CS, EIP on the inner stack. */
@@ -483,6 +654,27 @@ static void table_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->f.vector, GP);
 }
 
+/* SLDT, and ARPL, which raises an RPL and never lowers it. */
+static void selectors_out(struct kunit *test)
+{
+	struct seg_toy *t = new_toy(test, INSN_PROT32, 0);
+
+	t->r.seg[SEG_LDTR].sel = LDT;
+	t->r.gpr[R_RCX] = 0xffffffff;
+	KUNIT_EXPECT_EQ(test, RUN(t, 0x0f, 0x00, 0xc1), INSN_DONE);	/* sldt ecx */
+	KUNIT_EXPECT_EQ(test, t->r.gpr[R_RCX], LDT);
+
+	t->r.gpr[R_RCX] = 2;
+	put(t, OPERAND, 0x11, 2);
+	KUNIT_EXPECT_EQ(test, RUN(t, 0x63, 0x0b), INSN_DONE);		/* arpl [ebx], cx */
+	KUNIT_EXPECT_EQ(test, word(t, OPERAND), 0x12);
+	KUNIT_EXPECT_TRUE(test, t->r.rflags & BIT(6));
+	t->writes = 0;
+	KUNIT_EXPECT_EQ(test, RUN(t, 0x63, 0x0b), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, t->writes, 0);
+	KUNIT_EXPECT_FALSE(test, t->r.rflags & BIT(6));
+}
+
 /* LAR, LSL, VERR, VERW: ZF, and no faults. */
 static void questions(struct kunit *test)
 {
@@ -497,6 +689,8 @@ static void questions(struct kunit *test)
 		{ GATE, 0x02, 0x0b, true, 0xec00 }, { GATE, 0x03, 0x0b, false, 0 },
 		{ DATA0, 0x00, 0x23, true, 0 }, { DATA0, 0x00, 0x2b, true, 0 },
 		{ ROM0, 0x00, 0x2b, false, 0 }, { EXEC0, 0x00, 0x23, false, 0 },
+		{ CODE0, 0x00, 0x2b, false, 0 }, { TASK_GATE, 0x02, 0x0b, true, 0x8500 },
+		{ TSS16, 0x03, 0x0b, true, 0xfffff },
 		{ LDT, 0x00, 0x23, false, 0 }, { DATA0 | 1, 0x00, 0x23, false, 0 },
 	};
 	struct seg_toy *t = new_toy(test, INSN_PROT32, 0);
@@ -518,9 +712,15 @@ static struct kunit_case seg_cases[] = {
 	KUNIT_CASE(jumps_and_calls),
 	KUNIT_CASE(far_returns),
 	KUNIT_CASE(marks_in_tables),
+	KUNIT_CASE(edges_of_tables),
+	KUNIT_CASE(upper_halves),
+	KUNIT_CASE(gates),
+	KUNIT_CASE(stacks_of_gates),
+	KUNIT_CASE(far_without_gates),
 	KUNIT_CASE(call_gate_frame),
 	KUNIT_CASE(iret_flags_and_modes),
 	KUNIT_CASE(table_registers),
+	KUNIT_CASE(selectors_out),
 	KUNIT_CASE(questions),
 	{}
 };
