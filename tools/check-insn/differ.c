@@ -79,17 +79,6 @@ static struct outcome native_outcome(const struct state *s, const struct native_
 
 #define TRAP_AC	17	/* a lock across cache lines: not everyone minds */
 
-/* Bit 3 of vvvv is set, as it is written: inverted. */
-static bool vvvv_beyond_7(const struct test *t)
-{
-	unsigned int i;
-
-	for (i = 0; i + 2 < t->insn.len; i++)
-		if (t->bytes[i] == 0xc4 || t->bytes[i] == 0x62)
-			return !(t->bytes[i + 2] & 0x40);
-	return false;
-}
-
 /*
  * Where the vendors' CPUs differ, the emulator is as Intel's are. AMD's look at bit 3 of vvvv
  * outside of 64-bit mode, too. And where an instruction has two reasons for a fault, its

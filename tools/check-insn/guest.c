@@ -106,6 +106,17 @@ static void put_out(u64 gpa, u8 port)
 	vm->mem[gpa + 1] = port;
 }
 
+/*
+ * And then a jump to itself. An emulated CPU translates what stands behind the OUT, too, and may
+ * die of it: QEMU 7.2 does of LOCK BT and its kin on a register, run or not.
+ */
+static void put_end(u64 gpa)
+{
+	put_out(gpa, PORT_DONE);
+	vm->mem[gpa + 2] = 0xeb;
+	vm->mem[gpa + 3] = 0xfe;
+}
+
 static void make_handlers(void)
 {
 	unsigned int v;
@@ -121,8 +132,8 @@ static void make_handlers(void)
 		gpa_u64(GPA_IDT64)[2 * v] = (to & 0xffff) | SEL_KERNEL64 << 16 | 1ULL << 32 |
 					    0x8eULL << 40 | (to >> 16) << 48;
 	}
-	put_out(GPA_CODE + LANDING, PORT_DONE);
-	put_out(LANDING, PORT_DONE);	/* branches with a 16-bit target */
+	put_end(GPA_CODE + LANDING);
+	put_end(LANDING);	/* branches with a 16-bit target */
 }
 
 static void allow_avx(struct vcpu *vcpu)
@@ -409,6 +420,7 @@ static bool answer(struct side *side, struct kvm_run *run)
 
 static bool run_side(struct side *side, struct test *t, struct outcome *o)
 {
+	static struct kvm_vcpu_events nothing_waits;
 	struct vcpu *vcpu = side->vcpu;
 	struct kvm_regs regs;
 	struct kvm_sregs now;
@@ -426,6 +438,7 @@ static bool run_side(struct side *side, struct test *t, struct outcome *o)
 				       vcpu->run->exit_reason != KVM_EXIT_IO) ||
 		    (vcpu->run->exit_reason == KVM_EXIT_MMIO && !answer(side, vcpu->run))) {
 			complain(t, "%s: %s", side_name[side - sides], exit_text(vcpu));
+			need_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &nothing_waits);
 			set_sregs(vcpu, &side->sregs);
 			return false;
 		}
@@ -547,6 +560,9 @@ static bool may_deviate_in_fault(const struct test *t, const struct outcome *o)
 	/* No checks of segment types, limits and alignment. */
 	if (o->vector != 14)
 		return true;
+	/* What was pushed or stored before the fault is left. */
+	if (insn_is_system(&t->insn))
+		return true;
 	/* To write what is not there is taken for a read, if it is read first. */
 	if (t->insn.row->attr & OP_RD)
 		return true;
@@ -566,7 +582,7 @@ static bool may_deviate_in_vex(const struct test *t)
 	if (insn->vl == 32 && OPERAND_SIZE(insn->row->src) != SZ_X)
 		return true;
 	/* The fourth bit of vvvv counts outside 64-bit code. */
-	return t->mode != INSN_LONG64 && insn->vvvv;
+	return t->mode != INSN_LONG64 && (insn->vvvv || vvvv_beyond_7(t));
 }
 
 /* and some instructions. */
@@ -574,8 +590,9 @@ static bool may_deviate(const struct test *t, const struct outcome *o)
 {
 	static const char * const rip_relative[] = { "shld", "shrd" };
 	static const char * const absent[] = { "movdiri", "movntss", "movntsd" };
-	static const char * const near[] = { "call", "jmp", "ret" };
+	static const char * const near[] = { "call", "jmp", "ret", "leave" };
 	static const char * const transfers[] = { "jmpf", "callf", "retf", "iret" };
+	static const char * const tables[] = { "sgdt", "sidt", "lgdt", "lidt" };
 	const struct x86_insn *insn = &t->insn;
 	const char *name = insn_name(insn);
 
@@ -591,11 +608,12 @@ static bool may_deviate(const struct test *t, const struct outcome *o)
 		return true;
 	if (is_one_of(name, transfers, ARRAY_SIZE(transfers)))	/* CS does not become accessed */
 		return true;
-	if (!strcmp(name, "sgdt") || !strcmp(name, "sidt"))	/* a base of 24 bits */
+	/* A base of 24 bits, and so in 64-bit code. */
+	if (is_one_of(name, tables, ARRAY_SIZE(tables)))
 		return insn->opsize == 2;
 	if (!strcmp(name, "test"))	/* its second encoding is undefined */
 		return (insn->opcode & ~1) == 0xf6 && (insn->modrm & 8);
-	/* In 64-bit code near branches ignore a 66, as Intel's CPUs do. */
+	/* In 64-bit code near branches ignore a 66, as Intel's CPUs do, or LEAVE does. */
 	if (t->mode == INSN_LONG64 && insn->opsize == 2 && is_one_of(name, near, ARRAY_SIZE(near)))
 		return true;
 	if (!strcmp(name, "ret"))	/* the immediate has a sign */
@@ -685,7 +703,7 @@ static void run_sides(struct test *t, const struct outcome *wanted)
 	unsigned int i;
 
 	memcpy(vm->mem + GPA_CODE + (t->r.rip & 0xfff), t->bytes, t->insn.len);
-	put_out(GPA_CODE + (t->r.rip & 0xfff) + t->insn.len, PORT_DONE);
+	put_end(GPA_CODE + (t->r.rip & 0xfff) + t->insn.len);
 	for (i = 0; i < NR_SIDES; i++)
 		if (!run_side(&sides[i], t, &o[i]))
 			return;
@@ -733,10 +751,14 @@ static const u16 system_opcodes[] = {
 	0x1b2, 0x1b4, 0x1b5, 0
 };
 
-/* LMSW may leave protected mode, which is not for random tests. */
+/*
+ * LMSW may leave protected mode, which is not for random tests. Segment registers from 8 on are
+ * those from 0 on, by the manuals, and #UD to some CPUs: the descriptors may not do for that.
+ */
 static bool is_system(const struct x86_insn *insn)
 {
-	return insn_is_system(insn) && strcmp(insn_name(insn), "lmsw");
+	return insn_is_system(insn) && strcmp(insn_name(insn), "lmsw") &&
+	       (insn->opcode != 0x8e || insn->reg < 8);
 }
 
 /* Can it run, and can what comes of it be looked at? */
@@ -752,22 +774,29 @@ static bool system_test_ok(const struct test *t, enum insn_rc rc, const struct o
 		return t->r.gdt.base == TABLES &&
 		       (t->mode == INSN_LONG64 || regs_cpl(&t->r) ||
 			(sp >= TABLES && sp < TABLES + TABLES_SIZE));
+	/* A code segment with another base has nothing of ours there. */
+	if (o->seg[SEG_CS].base)
+		return false;
 	/* No single steps, nested tasks and virtual-8086 mode. */
 	return !(o->s.rflags & (0x100 | 0x4000 | 0x20000));
 }
 
-/* In long mode the CPU may take an IRET to virtual-8086 mode, which is not there, for one. */
+/*
+ * IRET to virtual-8086 mode is not for this test. What the manuals have for a fault, the CPU may
+ * take for one: in long mode, where there is no such mode, and where it does not look at a limit.
+ */
 static bool iret_says_vm(const struct test *t)
 {
-	u64 at = t->r.gpr[R_RSP] + 2 * t->insn.opsize - SCRATCH;
+	bool long64 = t->mode == INSN_LONG64;
+	u64 at = t->r.gpr[R_RSP] + (long64 ? 0 : t->r.seg[SEG_SS].base) + 2 * t->insn.opsize;
 	u32 flags;
 
-	if (t->mode != INSN_LONG64 || t->insn.opcode != 0xcf || t->insn.opsize == 2)
+	if (t->insn.opcode != 0xcf || t->insn.opsize == 2 || (!long64 && regs_cpl(&t->r)))
 		return false;
-	if (at + sizeof(flags) <= SCRATCH_SIZE)
-		memcpy(&flags, sandbox.mem + at, sizeof(flags));
-	else if (at - (TABLES - SCRATCH) + sizeof(flags) <= TABLES_SIZE)
-		memcpy(&flags, sandbox.tables + at - (TABLES - SCRATCH), sizeof(flags));
+	if (at - SCRATCH + sizeof(flags) <= SCRATCH_SIZE)
+		memcpy(&flags, sandbox.mem + at - SCRATCH, sizeof(flags));
+	else if (at - TABLES + sizeof(flags) <= TABLES_SIZE)
+		memcpy(&flags, sandbox.tables + at - TABLES, sizeof(flags));
 	else
 		return false;
 	return flags & 0x20000;

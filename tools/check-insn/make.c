@@ -310,3 +310,14 @@ bool undefined_result(const struct test *t)
 	return !strncmp(insn_name(&t->insn), "sh", 2) && strlen(insn_name(&t->insn)) == 4 &&
 	       t->insn.opsize == 2;
 }
+
+/* Its bits are written inverted. */
+bool vvvv_beyond_7(const struct test *t)
+{
+	unsigned int i;
+
+	for (i = 0; i + 2 < t->insn.len; i++)
+		if (t->bytes[i] == 0xc4 || t->bytes[i] == 0x62)
+			return !(t->bytes[i + 2] & 0x40);
+	return false;
+}

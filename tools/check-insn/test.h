@@ -64,6 +64,8 @@ void fill_memory(void *mem);
 /* Flags, and whether results too, that the manuals leave undefined. */
 u64 undefined_flags(const struct test *t);
 bool undefined_result(const struct test *t);
+/* Bit 3 of vvvv is set, which is nothing in 16- and 32-bit code, but some CPUs look at it. */
+bool vvvv_beyond_7(const struct test *t);
 
 /*
  * system.c: a system instruction at CPL 0 or 3, with descriptors, stacks and pointers for it in
