@@ -5,8 +5,10 @@
  * writes to a screen in memory that is not there.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 #include "kselftest_harness.h"
 #include "guest.h"
 
@@ -78,6 +80,41 @@ TEST_F(emul, failure_at_a_device)
 	EXPECT_EQ(MODE_LONG, data[DATA_MODE]);
 	EXPECT_EQ(STEP_EXECUTE, data[DATA_STEP]);
 	EXPECT_EQ(WHY_DEVICE, data[DATA_WHY]);
+}
+
+/* Does what the kernel has logged since @log was opened have @text? */
+static bool logged(int log, const char *text)
+{
+	char record[1024];
+	bool found = false;
+	ssize_t n;
+
+	while ((n = read(log, record, sizeof(record) - 1)) > 0) {
+		record[n] = 0;
+		found |= !!strstr(record, text);
+	}
+	return found;
+}
+
+/* One line: mode, name, place, bytes, and why. The log is rate-limited, for 5 seconds. */
+TEST_F(emul, failure_in_the_log)
+{
+	static const char line[] =
+		"vcpu 0: 64-bit x87 at cs 0x8 base 0x0 rip 0x1000, 2 bytes: dd 03; gpa 0xa0008: no";
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK), tries = 4;
+	bool found = false;
+
+	ASSERT_LE(0, log);
+	lseek(log, 0, SEEK_END);
+	while (device_is_vitro() && !found && tries--) {
+		put_code(self->vm, self->vcpu, LONG, fldl, sizeof(fldl), GPA_HOLE + 8);
+		expect_report(_metadata, self->vcpu, fldl, sizeof(fldl));
+		found = logged(log, line);
+		if (!found)
+			sleep(2);
+	}
+	EXPECT_TRUE(found || !device_is_vitro());
+	close(log);
 }
 
 TEST_F(emul, failure_at_read_only_memory)

@@ -229,6 +229,17 @@ ANY(bts_memory, "btsl $31, (%ebx); setc %al", "r4 a0000 w4 a0000=84030201 =11223
 ANY(btr_memory, "btrl $0, (%ebx); setc %al", "r4 a0000 w4 a0000=4030200 =11223301");
 ANY(bts_by_register, "mov $37, %ecx; btsl %ecx, (%ebx); setc %al",
 	"r4 a0004 w4 a0004=8070625 =11223300");
+/* Half of it in memory, half in a device, at either end. */
+ANY(load_across_the_edge, "movw $0x55, -2(%ebx); movl -2(%ebx), %eax", "r2 a0000 =2010055");
+ANY(load_across_the_other_edge, "movw $0x55, 0x20000(%ebx); movl 0x1fffe(%ebx), %eax",
+	"r2 bfffe =5500ff");
+ANY(store_across_the_edge, "movl %eax, -2(%ebx); movzwl -2(%ebx), %eax",
+	"w2 a0000=1122 =3344");
+ANY(store_across_the_other_edge, "movl %eax, 0x1fffe(%ebx); movzwl 0x20000(%ebx), %eax",
+	"w2 bfffe=3344 =1122");
+ANY(lock_across_the_edge,
+	"movw $0, -2(%ebx); lock addl $1, -2(%ebx); movzwl -2(%ebx), %eax",
+	"r2 a0000 w2 a0000=201 =1");
 ANY(lock_add, "lock addl $1, (%ebx)", "r4 a0000 w4 a0000=4030202 =11223344");
 ANY(lock_or_imm8, "lock orb $0x40, (%ebx)", "r1 a0000 w1 a0000=41 =11223344");
 ANY(xadd, "lock xaddl %eax, (%ebx)", "r4 a0000 w4 a0000=15253545 =4030201");
