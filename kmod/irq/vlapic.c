@@ -278,6 +278,8 @@ enum vlapic_local vlapic_local_irq(struct vlapic *v, enum vlapic_reg lvt)
 
 	if (!vlapic_enabled(v) || (val & VLAPIC_LVT_MASKED))
 		return VLAPIC_LOCAL_NONE;
+	if (lvt == VLAPIC_LVT_CMCI && !v->has_cmci)
+		return VLAPIC_LOCAL_NONE;
 	/* The manual: a performance interrupt masks itself. */
 	if (lvt == VLAPIC_LVT_PERF)
 		reg_set(v, lvt, val | VLAPIC_LVT_MASKED);

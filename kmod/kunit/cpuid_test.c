@@ -63,7 +63,7 @@ static struct host_caps test_caps(void)
 {
 	struct host_caps caps = {
 		.cpuid = all_ones_cpuid, .xcr0 = 7, .maxphyaddr = 43,
-		.tdp = true, .tdp_levels = 4,
+		.tdp = true, .tdp_levels = 4, .xsaves = true,
 	};
 
 	cpuid_caps_init(&caps);
@@ -172,7 +172,7 @@ static const struct {
 	{ 7, 0, LEAF_EDX, 0xac80451c },
 	{ 7, 1, LEAF_EAX, 0x00000030 },
 	{ 0xd, 0, LEAF_EAX, 0x000000e7 },
-	{ 0xd, 1, LEAF_EAX, 0x00000007 },
+	{ 0xd, 1, LEAF_EAX, 0x0000000f },
 	{ EXT + 1, 0, LEAF_ECX, 0x00610bf3 },
 	{ EXT + 1, 0, LEAF_EDX, 0xefd3fbff },
 	{ EXT + 7, 0, LEAF_EDX, 0x00000100 },
