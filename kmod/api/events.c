@@ -11,7 +11,6 @@
 #include <linux/errno.h>
 #include <linux/kvm.h>
 #include <linux/minmax.h>
-#include <asm/trapnr.h>
 
 #include "../core/event.h"
 #include "../core/vcpu.h"
@@ -136,7 +135,7 @@ static void events_set_exception(struct events *ev,
 				 const struct kvm_vcpu_events *e)
 {
 	bool pending = (e->flags & KVM_VCPUEVENT_VALID_PAYLOAD) && e->exception.pending;
-	bool soft = e->exception.nr == X86_TRAP_BP || e->exception.nr == X86_TRAP_OF;
+	bool soft = event_is_soft(e->exception.nr);
 
 	if (ev->again.type == EVENT_NONE && !pending && !soft) {
 		ev->again = (struct event){

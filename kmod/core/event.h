@@ -9,6 +9,8 @@
 #ifndef VITRO_CORE_EVENT_H
 #define VITRO_CORE_EVENT_H
 
+#include <asm/trapnr.h>
+
 #include "../cpu/regs.h"
 
 struct vcpu;
@@ -72,6 +74,12 @@ struct event_plan event_next(const struct event_view *view);
 /* The class of an exception decides what a second one on top of it becomes. */
 enum event_merge { MERGE_SERIAL, MERGE_DOUBLE_FAULT, MERGE_TRIPLE_FAULT };
 enum event_merge event_merge(u8 first, u8 second);
+
+/* Exceptions that an instruction asks for, INT3 or INTO: RIP goes past it at delivery. */
+static inline bool event_is_soft(u8 vector)
+{
+	return vector == X86_TRAP_BP || vector == X86_TRAP_OF;
+}
 
 /* #BP or #OF, at the INT3 or INTO that RIP points at. */
 void event_raise_at(struct vcpu *v, u8 vector);

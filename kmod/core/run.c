@@ -126,11 +126,6 @@ static int serve_requests(struct vcpu *v)
 	return serve_exits(v);
 }
 
-static bool is_soft(u8 vector)
-{
-	return vector == X86_TRAP_BP || vector == X86_TRAP_OF;
-}
-
 /* What is left to be done when an exception is delivered that user space has set. */
 static void deliver_rest(struct vcpu *v)
 {
@@ -157,7 +152,7 @@ static void reclaim(struct vcpu *v)
 	struct events *ev = &v->events;
 
 	backend->reclaim(v, &ev->again);
-	if (likely(ev->again.type != EVENT_EXCEPTION || !is_soft(ev->again.vector)))
+	if (likely(ev->again.type != EVENT_EXCEPTION || !event_is_soft(ev->again.vector)))
 		return;
 	regs_put(v, G_IP)->rip--;
 	event_raise_at(v, ev->again.vector);

@@ -20,11 +20,6 @@ static const u32 inject_type[] = {
 	[EVENT_SOFT_IRQ]	= SVM_EVTINJ_TYPE_SOFT,
 };
 
-static bool is_soft(u8 vector)
-{
-	return vector == X86_TRAP_BP || vector == X86_TRAP_OF;
-}
-
 void svm_inject(struct vcpu *v, const struct event *ev)
 {
 	struct vmcb_control_area *c = &v->svm->vmcb->control;
@@ -32,7 +27,7 @@ void svm_inject(struct vcpu *v, const struct event *ev)
 	c->event_inj = ev->vector | inject_type[ev->type] | SVM_EVTINJ_VALID |
 		       (ev->has_error ? SVM_EVTINJ_VALID_ERR : 0);
 	c->event_inj_err = ev->error;
-	v->svm->soft_in = ev->type == EVENT_EXCEPTION && is_soft(ev->vector);
+	v->svm->soft_in = ev->type == EVENT_EXCEPTION && event_is_soft(ev->vector);
 	if (ev->type == EVENT_NMI)
 		svm_set_nmi_masked(v, true);
 }
@@ -59,7 +54,7 @@ static void reclaim_info(u32 info, u32 error, bool ours, struct event *ev)
 		ev->type = EVENT_NMI;
 		break;
 	case SVM_EXITINTINFO_TYPE_EXEPT:
-		if (ours || !is_soft(ev->vector))
+		if (ours || !event_is_soft(ev->vector))
 			ev->type = EVENT_EXCEPTION;
 		break;
 	}
