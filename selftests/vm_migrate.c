@@ -85,7 +85,7 @@ static GUEST void start_devices(int id)
 	apic_write(APIC_LVTT, VECTOR_TIMER | 1 << 17);
 	apic_write(APIC_TMICT, 3000000);
 	wrmsr(MSR_KVM_SYSTEM_TIME_NEW, (uintptr_t)&guest_clock[id] | 1);
-	guest_ready++;
+	__atomic_fetch_add(&guest_ready, 1, __ATOMIC_SEQ_CST);	/* both at once */
 	while (guest_ready < VCPUS)
 		relax();
 }
