@@ -205,4 +205,27 @@ TEST_F(assists, invpcid)
 		EXPECT_EQ(vmx_uses("invpcid"), offered);
 }
 
+/* --- XSAVES --- */
+
+static uint8_t guest_xsave_area[4096] __attribute__((aligned(64)));
+
+static GUEST uint64_t guest_xsaves(uint64_t unused)
+{
+	WRITE_CR(4, READ_CR(4) | 1 << 18);	/* OSXSAVE */
+	return TRY("xsaves %0", : "=m"(guest_xsave_area) : "a"(1), "d"(0));
+}
+
+TEST_F(assists, xsaves)
+{
+	struct kvm_cpuid2 *cpuid = supported_cpuid(self->vm->dev);
+	struct kvm_cpuid_entry2 *leaf = find_cpuid(cpuid, 0xd, 1);
+	bool offered = leaf && leaf->eax & 1 << 3;
+
+	need_ioctl(self->vcpu->fd, KVM_SET_CPUID2, cpuid);
+	vcpu_start(self->vcpu, guest_xsaves, 0);
+	EXPECT_EQ(offered ? -1 : 6, (int)vcpu_run_done(self->vcpu));
+	if (device_is_vitro() && !cpu_vendor_is_amd())
+		EXPECT_EQ(vmx_uses("xsaves"), offered);
+}
+
 TEST_HARNESS_MAIN

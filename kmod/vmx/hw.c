@@ -26,7 +26,7 @@
 
 static bool vpid = true, tpr_shadow = true, ple = true, ept_ad = true, ept_1g = true;
 static bool preemption_timer = true, pml = true;
-static bool apicv = true, apicv_xapic = true, invpcid = true;
+static bool apicv = true, apicv_xapic = true, invpcid = true, xsaves = true;
 module_param(vpid, bool, 0444);
 MODULE_PARM_DESC(vpid, "Intel: tag TLB entries with VPIDs");
 module_param(tpr_shadow, bool, 0444);
@@ -48,6 +48,8 @@ module_param(apicv_xapic, bool, 0444);
 MODULE_PARM_DESC(apicv_xapic, "Intel: and one in xAPIC mode");
 module_param(invpcid, bool, 0444);
 MODULE_PARM_DESC(invpcid, "Intel: a guest may have INVPCID");
+module_param(xsaves, bool, 0444);
+MODULE_PARM_DESC(xsaves, "Intel: a guest may have XSAVES");
 
 /* vmcs_accesses: 1 counts VMREADs and VMWRITEs of all vCPUs; reading gives both counts. */
 DEFINE_PER_CPU(struct vmcs_accesses, vmcs_accesses);
@@ -243,6 +245,7 @@ static const struct { bool *on; u32 option; } switches[] = {
 	{ &apicv, VMX_OPT_APICV },
 	{ &apicv_xapic, VMX_OPT_APICV_XAPIC },
 	{ &invpcid, VMX_OPT_INVPCID },
+	{ &xsaves, VMX_OPT_XSAVES },
 	{ &host_tsc_scaling, VMX_OPT_TSC_SCALING },
 };
 
@@ -250,8 +253,8 @@ static int negotiate(void)
 {
 	struct vmx_caps caps;
 	const char *missing;
-	u32 allowed = VMX_OPT_XSAVES;
 	unsigned int i;
+	u32 allowed = 0;
 
 	for (i = 0; i < ARRAY_SIZE(switches); i++)
 		allowed |= *switches[i].on ? switches[i].option : 0;
