@@ -15,6 +15,11 @@
 #define MSR_MC_ADDR(n)	(0x402 + 4 * (n))
 #define MSR_MC_MISC(n)	(0x403 + 4 * (n))
 
+#define MSR_FEAT_CTL	0x3a
+#define FEAT_LOCKED	1
+#define FEAT_LMCE	(1u << 20)
+#define MSR_MCG_EXT_CTL	0x4d0
+
 #define MSR_MC_CTL2(n)	(0x280 + (n))
 #define CTL2_CMCI	(1ull << 30)
 #define APIC_VERSION	0x030
@@ -22,6 +27,7 @@
 
 #define MCG_CTL_P	(1ull << 8)
 #define MCG_CMCI_P	(1ull << 10)
+#define MCG_LMCE_P	(1ull << 27)
 #define MCG_RIPV	(1ull << 0)
 #define MCG_MCIP	(1ull << 2)
 #define VALID		(1ull << 63)
@@ -273,6 +279,54 @@ TEST_F(mce, interrupts)
 	ASSERT_EQ(0, set_quiet(vcpu, 1, status, 0x6000));
 	EXPECT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
 	EXPECT_EQ(0x6000, msr(vcpu, MSR_MC_ADDR(1)));
+}
+
+/* Errors that are told to one CPU alone: firmware allows it, and then the guest may ask for it. */
+static GUEST void guest_wants_local(uint64_t unused)
+{
+	uint64_t value = 0;
+
+	GUEST_ASSERT(guest_try_rdmsr(MSR_MCG_EXT_CTL, &value) == 13);
+	GUEST_ASSERT(guest_try_wrmsr(MSR_MCG_EXT_CTL, 1) == 13);
+	GUEST_ASSERT(guest_try_wrmsr(MSR_FEAT_CTL, FEAT_LMCE | FEAT_LOCKED) < 0);
+	GUEST_ASSERT(guest_try_wrmsr(MSR_FEAT_CTL, FEAT_LOCKED) == 13);
+	GUEST_ASSERT(guest_try_wrmsr(MSR_MCG_EXT_CTL, 2) == 13);
+	GUEST_ASSERT(guest_try_wrmsr(MSR_MCG_EXT_CTL, 1) < 0);
+	GUEST_ASSERT(guest_try_rdmsr(MSR_MCG_EXT_CTL, &value) < 0 && value == 1);
+	GUEST_SYNC(1);
+}
+
+static GUEST uint64_t guest_has_no_local(uint64_t unused)
+{
+	uint64_t value;
+
+	return guest_try_wrmsr(MSR_FEAT_CTL, FEAT_LMCE) == 13 &&
+	       guest_try_rdmsr(MSR_MCG_EXT_CTL, &value) == 13;
+}
+
+TEST_F(mce, local)
+{
+	uint64_t most = 0, cap = BANKS | MCG_CTL_P | MCG_LMCE_P;
+	struct vcpu *vcpu = self->vcpu;
+
+	vcpu_start(vcpu, guest_has_no_local, 0);
+	EXPECT_EQ(1, vcpu_run_done(vcpu));
+	EXPECT_EQ(0, set_msr(vcpu, MSR_FEAT_CTL, FEAT_LMCE));
+	need_ioctl(self->vm->dev, KVM_X86_GET_MCE_CAP_SUPPORTED, &most);
+	EXPECT_EQ(!cpu_vendor_is_amd(), !!(most & MCG_LMCE_P));
+	if (!(most & MCG_LMCE_P)) {
+		EXPECT_EQ(-EINVAL, kvm_ioctl(vcpu->fd, KVM_X86_SETUP_MCE, &cap));
+		return;
+	}
+	ASSERT_EQ(0, kvm_ioctl(vcpu->fd, KVM_X86_SETUP_MCE, &cap));
+	vcpu_start(vcpu, guest_wants_local, 0);
+	ASSERT_EQ(1, vcpu_run_until(vcpu, PORT_SYNC));
+	/* so user space finds it, and may set it as it restores a guest */
+	EXPECT_EQ(FEAT_LMCE | FEAT_LOCKED, msr(vcpu, MSR_FEAT_CTL));
+	EXPECT_EQ(1, msr(vcpu, MSR_MCG_EXT_CTL));
+	EXPECT_EQ(1, set_msr(vcpu, MSR_FEAT_CTL, 0));
+	EXPECT_EQ(1, set_msr(vcpu, MSR_MCG_EXT_CTL, 0));
+	EXPECT_EQ(0, set_msr(vcpu, MSR_MCG_EXT_CTL, 2));
 }
 
 TEST_HARNESS_MAIN

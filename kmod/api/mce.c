@@ -25,7 +25,7 @@ enum bank_reg { BANK_CTL, BANK_STATUS, BANK_ADDR, BANK_MISC };
 
 u64 vmce_supported(void)
 {
-	return MSR_MCG_CAP_SUPPORTED | (host_caps.cmci ? MSR_MCG_CAP_CMCI : 0);
+	return MSR_MCG_CAP_SUPPORTED | (host_caps.intel_mce ? MSR_MCG_CAP_INTEL : 0);
 }
 
 long vmce_setup(void *object, void *arg, unsigned long raw)

@@ -43,7 +43,7 @@ struct host_caps {
 	bool apicv;		/* the CPU can run a guest's local APIC (set_apic()) */
 	bool apicv_xapic;	/* in xAPIC mode, too */
 	bool invpcid;		/* the backend lets a guest run INVPCID */
-	bool cmci;		/* CPUs of this vendor have MCG_CAP.CMCI_P: a guest's may */
+	bool intel_mce;		/* CPUs of this vendor have MCG_CAP.CMCI_P and LMCE_P: a guest's may */
 	bool xsaves;		/* the backend lets a guest run XSAVES, and the host's XSS is 0 */
 	bool mwait;		/* MWAIT can be left to a guest: interrupts end it */
 	bool umip;		/* UMIP works without being emulated */

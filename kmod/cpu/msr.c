@@ -34,6 +34,7 @@
 #define MCG_CAP_BANKS		0xffULL
 #define MCG_CAP_CTL		BIT_ULL(8)
 #define MC_CTL2_THRESHOLD	0x7fffULL
+#define MCG_EXT_LMCE_EN		BIT_ULL(0)
 #define PAT_RESET		0x0007040600070406ULL
 
 /* MISC_ENABLE: a guest finds these as they are, and cannot change them. */
@@ -95,6 +96,8 @@ static bool check_spec_ctrl(const struct msr_access *a, u64 *val)
 
 static bool check_feat_ctl(const struct msr_access *a, u64 *val)
 {
+	if (*val & FEAT_CTL_LMCE_ENABLED && !(a->file->mcg_cap & MSR_MCG_CAP_LMCE))
+		return false;
 	return a->host || !(a->old & FEAT_CTL_LOCKED);
 }
 
@@ -135,6 +138,12 @@ static bool check_mcg_ctl(const struct msr_access *a, u64 *val)
 	if (*val && !(a->file->mcg_cap & MCG_CAP_CTL))
 		return false;
 	return !*val || *val == ~0ULL;
+}
+
+/* Firmware allows it in FEAT_CTL. */
+static bool mcg_ext_ctl_exists(const struct msr_access *a)
+{
+	return a->host || a->file->feat_ctl & FEAT_CTL_LMCE_ENABLED;
 }
 
 static bool mc_exists(const struct msr_access *a)
@@ -197,7 +206,7 @@ static const struct msr_row msr_table[] = {
 	{ ONE(MSR_IA32_EBL_CR_POWERON), FIXED(0), .flags = MSR_RDONLY },
 	{ ONE(MSR_EBC_FREQUENCY_ID), FIXED(1 << 24), .flags = MSR_RDONLY },
 	{ ONE(MSR_SMI_COUNT), IN_FILE(smi_count), ANY, .flags = MSR_SAVE | MSR_HOST_WRITE },
-	{ ONE(MSR_IA32_FEAT_CTL), IN_FILE(feat_ctl), .valid = FEAT_CTL_LOCKED,
+	{ ONE(MSR_IA32_FEAT_CTL), IN_FILE(feat_ctl), .valid = FEAT_CTL_LOCKED | FEAT_CTL_LMCE_ENABLED,
 	  .check = check_feat_ctl, .flags = MSR_SAVE, .need = HAS_INTEL },
 	{ ONE(MSR_IA32_TSC_ADJUST), DO(TSC_ADJUST), .flags = MSR_SAVE, .need = HAS_TSC_ADJUST },
 	{ ONE(MSR_IA32_SPEC_CTRL), IN_FILE(spec_ctrl), ANY,
@@ -250,6 +259,8 @@ static const struct msr_row msr_table[] = {
 	  .flags = MSR_SAVE | MSR_FEATURE | MSR_HOST_ONLY },
 	{ RANGE(MSR_IA32_MC0_CTL, MSR_MC_BANKS * 4), IN_FILE(mc), ANY,
 	  .exists = mc_exists, .check = check_mc },
+	{ ONE(MSR_IA32_MCG_EXT_CTL), IN_FILE(mcg_ext_ctl), .valid = MCG_EXT_LMCE_EN,
+	  .exists = mcg_ext_ctl_exists, .flags = MSR_SAVE, .need = HAS_INTEL },
 	{ ONE(MSR_RAPL_POWER_UNIT), FIXED(0), .flags = MSR_RDONLY },
 	{ ONE(MSR_PKG_ENERGY_STATUS), FIXED(0), .flags = MSR_RDONLY },
 	{ ONE(MSR_DRAM_ENERGY_STATUS), FIXED(0), .flags = MSR_RDONLY },

@@ -32,7 +32,7 @@ struct msr_file {
 	u64 spec_ctrl, xss;
 	u64 poll_control;
 	u64 hwcr, de_cfg, osvw_length, osvw_status;
-	u64 mcg_cap, mcg_status, mcg_ctl;
+	u64 mcg_cap, mcg_status, mcg_ctl, mcg_ext_ctl;
 	u64 mc[MSR_MC_BANKS * 4];	/* ctl, status, addr, misc, ctl, ... */
 	u64 mc_ctl2[MSR_MC_BANKS];	/* only with MSR_MCG_CAP_CMCI */
 	struct mtrr_state mtrr;
@@ -184,6 +184,8 @@ int msr_setup_mce(struct msr_file *f, u64 mcg_cap, u64 supported);
 /* MCG_CAP bits we can promise: MCG_CTL exists, software error recovery. */
 #define MSR_MCG_CAP_SUPPORTED	(BIT_ULL(8) | BIT_ULL(24))
 #define MSR_MCG_CAP_CMCI	BIT_ULL(10)	/* on Intel: errors without action interrupt */
+#define MSR_MCG_CAP_LMCE	BIT_ULL(27)	/* on Intel: an error may be told to one CPU alone */
+#define MSR_MCG_CAP_INTEL	(MSR_MCG_CAP_CMCI | MSR_MCG_CAP_LMCE)
 #define MSR_MC_CTL2_CMCI	BIT_ULL(30)	/* this bank's do */
 
 /**

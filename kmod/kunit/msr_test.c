@@ -176,6 +176,7 @@ static void test_lists(struct kunit *test)
 	/* Not in the list: what SREGS carry, and what only Intel has. */
 	KUNIT_EXPECT_FALSE(test, listed(list, n, MSR_EFER));
 	KUNIT_EXPECT_FALSE(test, listed(list, n, MSR_IA32_FEAT_CTL));
+	KUNIT_EXPECT_FALSE(test, listed(list, n, MSR_IA32_MCG_EXT_CTL));
 	KUNIT_EXPECT_FALSE(test, listed(list, n, MSR_MTRRdefType));
 
 	c->m.has &= ~BIT_ULL(HAS_TSC_AUX);
@@ -299,6 +300,10 @@ static const struct {
 	{ MSR_IA32_FEAT_CTL, GUEST, AMD, false, 0 },
 	{ MSR_IA32_FEAT_CTL, GUEST, INTEL, true, 1, 1 },
 	{ MSR_IA32_FEAT_CTL, GUEST, INTEL, false, 4 },
+	{ MSR_IA32_FEAT_CTL, HOST, INTEL, false, FEAT_CTL_LMCE_ENABLED },
+	{ MSR_IA32_MCG_EXT_CTL, GUEST, BOTH, false, 0 },
+	{ MSR_IA32_MCG_EXT_CTL, HOST, INTEL, true, 1, 1 },
+	{ MSR_IA32_MCG_EXT_CTL, HOST, INTEL, false, 2 },
 	{ MSR_IA32_XSS, GUEST, BOTH, false, 0 },
 	{ MSR_IA32_XSS, HOST, BOTH, true, 0, 0 },
 	{ MSR_IA32_XSS, HOST, BOTH, false, 1 },
@@ -432,6 +437,25 @@ static void test_mce(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, cpu_write(c, 0x401, false, 6));
 }
 
+/* A machine check for one CPU alone: firmware allows it, the kernel asks for it. */
+static void test_local_mce(struct kunit *test)
+{
+	struct cpu *c = cpu_make(test, VENDOR_INTEL);
+	const u64 good = MSR_MCG_CAP_SUPPORTED | MSR_MCG_CAP_INTEL;
+	u32 list[LIST_MAX], n;
+	u64 val;
+
+	n = msr_index_list(&c->m, list, LIST_MAX);
+	KUNIT_EXPECT_TRUE(test, listed(list, n, MSR_IA32_MCG_EXT_CTL));
+	KUNIT_EXPECT_EQ(test, msr_setup_mce(&c->f, 10 | MSR_MCG_CAP_LMCE, good), 0);
+	KUNIT_EXPECT_FALSE(test, cpu_read(c, MSR_IA32_MCG_EXT_CTL, false, &val));
+	KUNIT_EXPECT_TRUE(test, cpu_write(c, MSR_IA32_FEAT_CTL, false, BIT_ULL(20) | 1));
+	KUNIT_EXPECT_TRUE(test, cpu_write(c, MSR_IA32_MCG_EXT_CTL, false, 1));
+	KUNIT_EXPECT_FALSE(test, cpu_write(c, MSR_IA32_MCG_EXT_CTL, false, 2));
+	KUNIT_EXPECT_TRUE(test, cpu_read(c, MSR_IA32_MCG_EXT_CTL, false, &val));
+	KUNIT_EXPECT_EQ(test, val, 1ULL);
+}
+
 static void test_order(struct kunit *test)
 {
 	struct cpu *c = cpu_make(test, VENDOR_INTEL);
@@ -535,6 +559,7 @@ static struct kunit_case msr_cases[] = {
 	KUNIT_CASE(test_writes),
 	KUNIT_CASE(test_ranges),
 	KUNIT_CASE(test_mce),
+	KUNIT_CASE(test_local_mce),
 	KUNIT_CASE(test_order),
 	KUNIT_CASE(test_need),
 	KUNIT_CASE(test_apic_base),
