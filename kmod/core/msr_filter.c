@@ -43,13 +43,11 @@ bool msr_filter_allows(struct vm *vm, u32 index, u32 how)
 	return !f || (index >= X2APIC_FIRST && index <= X2APIC_LAST) || allows(f, index, how);
 }
 
-/* Does the filter forbid one of the MSRs that a guest reaches without an exit? */
-static bool forbids_own(const struct msr_filter *f)
+/* Does the filter forbid one of these, which a guest reaches without an exit? */
+static bool forbids(const struct msr_filter *f, const u32 *msr, u32 how)
 {
-	const u32 *msr;
-
-	for (msr = backend->own_msrs; *msr; msr++)
-		if (!allows(f, *msr, KVM_MSR_FILTER_READ) || !allows(f, *msr, KVM_MSR_FILTER_WRITE))
+	for (; f && msr && *msr; msr++)
+		if (!allows(f, *msr, how))
 			return true;
 	return false;
 }
@@ -60,7 +58,9 @@ void msr_filter_install(struct vm *vm, struct msr_filter *f)
 							   lockdep_is_held(&vm->mutex));
 
 	rcu_assign_pointer(vm->msr_filter, f);
-	WRITE_ONCE(vm->trap_all_msrs, f && forbids_own(f));
+	WRITE_ONCE(vm->trap_all_msrs, forbids(f, backend->own_msrs, KVM_MSR_FILTER_READ) ||
+				      forbids(f, backend->own_msrs, KVM_MSR_FILTER_WRITE));
+	WRITE_ONCE(vm->trap_cstate, forbids(f, backend->cstate_msrs, KVM_MSR_FILTER_READ));
 	vm_request_all(vm, REQ_POLICY, true);
 	synchronize_srcu(&vm->srcu);
 	msr_filter_free(old);

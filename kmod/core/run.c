@@ -100,6 +100,7 @@ static int serve_requests(struct vcpu *v)
 		backend->flush_tlb(v);
 	if (take_request(v, REQ_POLICY)) {
 		v->policy.all_msrs = READ_ONCE(v->vm->trap_all_msrs);
+		v->policy.cstate = !v->policy.has_cstate || READ_ONCE(v->vm->trap_cstate);
 		v->policy.log_writes = v->vm->tdp.cpu_log && READ_ONCE(v->vm->logged_slots);
 		backend->apply_policy(v);
 	}

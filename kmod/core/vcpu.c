@@ -172,7 +172,7 @@ static void policy_init(struct vcpu *v)
 	v->policy.hlt = !(exits_off & KVM_X86_DISABLE_EXITS_HLT);
 	v->policy.pause = !(exits_off & KVM_X86_DISABLE_EXITS_PAUSE);
 	v->policy.mwait = !(exits_off & KVM_X86_DISABLE_EXITS_MWAIT);
-	v->policy.cstate = !(exits_off & KVM_X86_DISABLE_EXITS_CSTATE);
+	v->policy.has_cstate = exits_off & KVM_X86_DISABLE_EXITS_CSTATE;
 	v->policy.exceptions = BIT(X86_TRAP_UD);
 	vcpu_request(v, REQ_POLICY);
 }

@@ -72,6 +72,7 @@ struct policy {
 	u32 exceptions;		/* trapped: one bit a vector */
 	bool hlt, pause;	/* trapped: HLT, PAUSE loops */
 	bool mwait, cstate;	/* trapped: MONITOR and MWAIT; how long the CPU was in C-states */
+	bool has_cstate;	/* user space lets the guest know the latter */
 	bool all_msrs;		/* trapped: backend->own_msrs too */
 	bool log_writes;	/* of tdp.cpu_log: the CPU logs which pages it marks dirty */
 };

@@ -69,7 +69,7 @@ struct vm {
 	u32 logged_slots;		/* written under mutex, read anywhere */
 	u32 dirty_ring_entries;		/* a vCPU's; 0: bitmaps; constant from the first vCPU on */
 	struct msr_filter __rcu *msr_filter; /* writers: mutex; readers: srcu; NULL: none */
-	bool trap_all_msrs;		/* written under mutex with it, read anywhere */
+	bool trap_all_msrs, trap_cstate; /* written under mutex with it, read anywhere */
 
 	struct iobus pio, mmio;		/* writers: mutex; readers: srcu */
 	struct irqchip *irqchip;	/* set once under mutex, before any vCPU; or NULL */

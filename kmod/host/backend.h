@@ -114,6 +114,7 @@ struct backend {
 	const struct tdp_format *tdp;
 	bool pae_registers;		/* regs.pdpte is used: PAE's top entries are registers */
 	const u32 *own_msrs;		/* a guest reaches them without an exit; ends with 0 */
+	const u32 *cstate_msrs;		/* it reads them so unless policy.cstate; ends with 0; or NULL */
 	u8 hypercall[3];		/* the instruction */
 };
 

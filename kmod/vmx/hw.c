@@ -107,6 +107,12 @@ const u32 vmx_own_msrs[] = {
 	0
 };
 
+/* How long this CPU was in its C-states: for a guest that idles by itself. */
+const u32 vmx_cstate_msrs[] = {
+	MSR_CORE_C1_RES, MSR_CORE_C3_RESIDENCY, MSR_CORE_C6_RESIDENCY, MSR_CORE_C7_RESIDENCY,
+	0
+};
+
 /* Four quarters of 1 KiB: reads of low and high MSRs, then writes. */
 #define MSR_BIT(msr)	(((msr) >= 0xc0000000 ? 0x2000 : 0) + ((msr) & 0x1fff))
 #define MSR_WRITES	0x4000
@@ -123,17 +129,12 @@ static void msr_bitmap_fill(void *bitmap)
 	}
 }
 
-/* How long this CPU was in its C-states: for a guest that idles by itself. */
 static void bitmap_allow_cstate(void *bitmap)
 {
-	static const u16 reads[] = {
-		MSR_CORE_C1_RES, MSR_CORE_C3_RESIDENCY, MSR_CORE_C6_RESIDENCY,
-		MSR_CORE_C7_RESIDENCY,
-	};
-	unsigned int i;
+	const u32 *msr;
 
-	for (i = 0; i < ARRAY_SIZE(reads); i++)
-		clear_bit(MSR_BIT(reads[i]), bitmap);
+	for (msr = vmx_cstate_msrs; *msr; msr++)
+		clear_bit(MSR_BIT(*msr), bitmap);
 }
 
 /*

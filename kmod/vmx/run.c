@@ -315,5 +315,6 @@ const struct backend vmx_backend = {
 	.tdp = &ept_format,
 	.pae_registers = true,
 	.own_msrs = vmx_own_msrs,
+	.cstate_msrs = vmx_cstate_msrs,
 	.hypercall = { 0x0f, 0x01, 0xc1 },	/* VMCALL */
 };

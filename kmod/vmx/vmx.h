@@ -94,7 +94,7 @@ extern u64 vmx_cr0_fixed, vmx_cr4_fixed;	/* bits that must be 1 in a guest */
 #define VMX_BITMAP_CSTATE	2
 #define VMX_NR_BITMAPS		4
 extern u64 vmx_msr_bitmap_pa[VMX_NR_BITMAPS];
-extern const u32 vmx_own_msrs[];
+extern const u32 vmx_own_msrs[], vmx_cstate_msrs[];
 
 static inline bool vmx_has(u32 option)
 {
