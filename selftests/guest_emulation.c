@@ -160,23 +160,37 @@ TEST_F(emul, failure_to_fetch)
 /* An exception finds its stack in a device: nothing at RIP is emulated in its place. */
 TEST_F(emul, delivery_onto_a_device)
 {
-	static const uint8_t ud2[] = { 0x0f, 0x0b };
+	static const struct {
+		uint8_t code[2], vector;
+		bool given;	/* user space injects it, at that instruction */
+	} row[] = {
+		{ { 0x0f, 0x0b }, 6, false },
+		{ { 0x0f, 0x0b }, 6, true },
+		{ { 0xcc, 0x90 }, 3, true },
+	};
 	struct kvm_run *run = self->vcpu->run;
+	struct kvm_vcpu_events e;
 	struct kvm_regs r;
 
 	if (!device_is_vitro() && cpu_vendor_is_amd())
 		SKIP(return, "KVM tries for ever");
-	put_code(self->vm, self->vcpu, LONG, ud2, sizeof(ud2), 0);
-	get_regs(self->vcpu, &r);
-	r.rsp = GPA_HOLE + 0x800;
-	set_regs(self->vcpu, &r);
-	ASSERT_EQ(0, vcpu_run(self->vcpu));
-	ASSERT_EQ(KVM_EXIT_INTERNAL_ERROR, run->exit_reason);
-	EXPECT_EQ(KVM_INTERNAL_ERROR_DELIVERY_EV, run->internal.suberror);
-	if (!device_is_vitro())
-		return;
-	EXPECT_EQ(6, run->internal.data[0]);
-	EXPECT_EQ(GPA_HOLE, run->internal.data[DATA_GPA] & ~0xfffull);
+	for (unsigned int i = 0; i < ARRAY_SIZE(row); i++) {
+		put_code(self->vm, self->vcpu, LONG, row[i].code, sizeof(row[i].code), 0);
+		get_regs(self->vcpu, &r);
+		r.rsp = GPA_HOLE + 0x800;
+		set_regs(self->vcpu, &r);
+		need_ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &e);
+		e.exception.injected = row[i].given;
+		e.exception.nr = row[i].vector;
+		need_ioctl(self->vcpu->fd, KVM_SET_VCPU_EVENTS, &e);
+		ASSERT_EQ(0, vcpu_run(self->vcpu));
+		ASSERT_EQ(KVM_EXIT_INTERNAL_ERROR, run->exit_reason) TH_LOG("row %u", i);
+		EXPECT_EQ(KVM_INTERNAL_ERROR_DELIVERY_EV, run->internal.suberror);
+		if (!device_is_vitro())
+			continue;
+		EXPECT_EQ(row[i].vector, run->internal.data[0]);
+		EXPECT_EQ(GPA_HOLE, run->internal.data[DATA_GPA] & ~0xfffull);
+	}
 }
 
 /* A program must not end the VM: #UD, which finds no handler here. */

@@ -4,6 +4,7 @@
  * sees none of it.
  */
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
 #include "guest.h"
@@ -150,8 +151,16 @@ static GUEST uint64_t guest_event_bp(uint64_t unused)
 	return traps;
 }
 
+static uint64_t rip(struct vcpu *vcpu)
+{
+	struct kvm_regs r;
+
+	get_regs(vcpu, &r);
+	return r.rip;
+}
+
 /* So QEMU gives a breakpoint back that is the guest's: at the INT3, RIP moves when it comes. */
-static uint64_t give_back(struct vcpu *vcpu, bool payload, bool stops_there)
+static void give_back(struct vcpu *vcpu, bool payload, bool stops_there)
 {
 	struct kvm_vcpu_events e;
 	struct kvm_regs r;
@@ -172,9 +181,7 @@ static uint64_t give_back(struct vcpu *vcpu, bool payload, bool stops_there)
 	e.exception.pending = payload;
 	e.exception.injected = !payload;
 	need_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &e);
-	get_regs(vcpu, &r);
-	need(r.rip == (uintptr_t)event_bp_at, "RIP has moved");
-	return vcpu_run_done(vcpu);
+	need(rip(vcpu) == (uintptr_t)event_bp_at, "RIP has moved");
 }
 
 TEST_F(debug, breakpoint_given_back)
@@ -184,9 +191,42 @@ TEST_F(debug, breakpoint_given_back)
 
 	ASSERT_EQ(0, set_debug(self->vcpu, KVM_GUESTDBG_USE_SW_BP, 0, 0));
 	there = stops(self->vcpu, guest_bp, PORT_DONE);
-	EXPECT_EQ(1, give_back(self->vcpu, false, there));
+	give_back(self->vcpu, false, there);
+	EXPECT_EQ(1, vcpu_run_done(self->vcpu));
 	need_ioctl(self->vm->fd, KVM_ENABLE_CAP, &payload);
-	EXPECT_EQ(1, give_back(self->vcpu, true, there));
+	give_back(self->vcpu, true, there);
+	EXPECT_EQ(1, vcpu_run_done(self->vcpu));
+}
+
+/* It does not come in, for its table cannot be read: it waits at the INT3 again. */
+TEST_F(debug, breakpoint_cut_off)
+{
+	void *idt = mmap(NULL, KiB * 4, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct vcpu *vcpu = self->vcpu;
+	struct kvm_vcpu_events e;
+	struct kvm_sregs s;
+
+	ASSERT_NE(MAP_FAILED, idt);
+	ASSERT_EQ(0, vm_slot(self->vm, 9, 0, GPA_NOWHERE, KiB * 4, idt));
+	give_back(vcpu, false, false);
+	memcpy(idt, self->vm->mem + GPA_IDT, KiB * 4);
+	get_sregs(vcpu, &s);
+	s.idt.base = GPA_NOWHERE;
+	set_sregs(vcpu, &s);
+	ASSERT_EQ(0, mprotect(idt, KiB * 4, PROT_NONE));
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(-EFAULT, vcpu_run(vcpu));
+		EXPECT_EQ((uintptr_t)event_bp_at, rip(vcpu));
+		need_ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &e);
+		/* kvm does not tell: with the INT3 still there it comes again by itself */
+		EXPECT_EQ(device_is_vitro(), e.exception.injected);
+		EXPECT_EQ(3, e.exception.nr);
+		/* as a program that moves the guest does */
+		need_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &e);
+	}
+	ASSERT_EQ(0, mprotect(idt, KiB * 4, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(1, vcpu_run_done(vcpu));
+	munmap(idt, KiB * 4);
 }
 
 /* --- hardware breakpoints --- */

@@ -81,6 +81,12 @@ static inline bool event_is_soft(u8 vector)
 	return vector == X86_TRAP_BP || vector == X86_TRAP_OF;
 }
 
+/* Has the exit cut a delivery off? reclaim() has it in one of two places. */
+static inline bool event_cut_off(const struct events *ev)
+{
+	return ev->again.type != EVENT_NONE || (ev->exception_pending && ev->at_insn);
+}
+
 /* #BP or #OF, at the INT3 or INTO that RIP points at. */
 void event_raise_at(struct vcpu *v, u8 vector);
 

@@ -412,22 +412,23 @@ static enum verdict handle_pio(struct vcpu *v, struct vm_exit *e)
  */
 static enum verdict delivery_failed(struct vcpu *v, u64 gpa)
 {
-	const struct event *ev = &v->events.again;
+	const struct events *ev = &v->events;
+	u8 vector = ev->again.type != EVENT_NONE ? ev->again.vector : ev->exception.vector;
 	struct kvm_run *run = v->run;
 
 	pr_info_ratelimited("vitro: vcpu %u: vector %u cannot be delivered: gpa %#llx is no memory\n",
-			    v->id, ev->vector, gpa);
+			    v->id, vector, gpa);
 	memset(&run->internal, 0, sizeof(run->internal));
 	run->internal.suberror = KVM_INTERNAL_ERROR_DELIVERY_EV;
 	run->internal.ndata = 4;
-	run->internal.data[0] = ev->vector;
+	run->internal.data[0] = vector;
 	run->internal.data[3] = gpa;
 	return to_user(v, KVM_EXIT_INTERNAL_ERROR);
 }
 
 static enum verdict handle_mmio(struct vcpu *v, struct vm_exit *e)
 {
-	if (unlikely(v->events.again.type != EVENT_NONE))
+	if (unlikely(event_cut_off(&v->events)))
 		return delivery_failed(v, e->tdp.gpa);
 	return glue_mmio(v, e->tdp.gpa, e->tdp.access);
 }
@@ -452,7 +453,7 @@ static enum verdict handle_tdp_fault(struct vcpu *v, struct vm_exit *e)
 	case TDP_MMIO:
 		return handle_device(v, e);
 	case TDP_READONLY:
-		if (v->events.again.type != EVENT_NONE)
+		if (event_cut_off(&v->events))
 			return delivery_failed(v, e->tdp.gpa);
 		return glue_emulate(v, e->tdp.gpa, WHY_READ_ONLY);
 	case TDP_NOMEM:
