@@ -6,7 +6,7 @@
  * figure is exact and the same in every run. Guest rows are timed by the guest itself,
  * host rows by this program. Prints one "name value" line a row, in instructions.
  *
- * vitro-bench --boot COMMAND...: instructions from the start of COMMAND until its output
+ * vitro-bench --boot ROW COMMAND...: instructions from the start of COMMAND until its output
  * holds the guest's mark (0x1e), which init writes when user space is up.
  */
 #include <err.h>
@@ -443,7 +443,7 @@ static void slot_row(const char *node)
 }
 
 /* From exec to the mark that the guest's init writes. */
-static void boot_row(char **command)
+static void boot_row(const char *row, char **command)
 {
 	uint64_t t = now(), spent = 0;
 	int fd[2], status;
@@ -468,7 +468,7 @@ static void boot_row(char **command)
 	waitpid(pid, &status, 0);
 	if (!spent)
 		errx(1, "the guest did not come up");
-	printf("guest_boot %lu\n", spent);
+	printf("%s %lu\n", row, spent);
 }
 
 int main(int argc, char **argv)
@@ -476,14 +476,14 @@ int main(int argc, char **argv)
 	const char *node = "/dev/kvm";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc > 2 && !strcmp(argv[1], "--boot")) {
-		boot_row(argv + 2);
+	if (argc > 3 && !strcmp(argv[1], "--boot")) {
+		boot_row(argv[2], argv + 3);
 		return 0;
 	}
 	if (argc == 3 && !strcmp(argv[1], "--dev"))
 		node = argv[2];
 	else if (argc != 1)
-		errx(2, "usage: vitro-bench [--dev NODE] | --boot COMMAND...");
+		errx(2, "usage: vitro-bench [--dev NODE] | --boot ROW COMMAND...");
 	guest_rows(node);
 	vm_rows(node);
 	vcpu_rows(node);
