@@ -128,7 +128,7 @@ static int write_special(struct vcpu *v, const struct msr_row *row, u32 index, b
 }
 
 /* The guest may read it by itself, and a filter had more trapped than it keeps from it. */
-static int read_cstate(struct vcpu *v, u32 index, u64 *val)
+static noinline int read_cstate(struct vcpu *v, u32 index, u64 *val)
 {
 	const u32 *msr = backend->cstate_msrs;
 
@@ -143,9 +143,9 @@ int vcpu_read_msr(struct vcpu *v, u32 index, bool host, u64 *val)
 {
 	const struct msr_row *row = msr_find(index);
 
-	if (!row && !host)
-		return read_cstate(v, index, val);
-	if (!row || (index == MSR_PLATFORM_INFO && !host && READ_ONCE(v->vm->opt.platform_info_hidden)))
+	if (!row)
+		return host ? -EINVAL : read_cstate(v, index, val);
+	if (index == MSR_PLATFORM_INFO && !host && READ_ONCE(v->vm->opt.platform_info_hidden))
 		return -EINVAL;
 	if (row->kind == MSR_SPECIAL) {
 		if (!msr_allowed(row, &v->model, host, false))
