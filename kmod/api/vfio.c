@@ -6,9 +6,9 @@
  * back or the descriptor is closed. VFIO is asked through symbols that are looked up when
  * needed, so that the module loads without it.
  *
- * Two things are not done, and docs/clients.md says what follows from it: VFIO gets no struct
- * kvm, which is kvm.ko's; and a group whose DMA may go past the caches is refused, because guest
- * memory is always mapped write-back here.
+ * While a group's DMA may go past the caches the guest decides about them (tdp.guest_caches).
+ * One thing is not done, and docs/clients.md says what follows from it: VFIO gets no struct kvm,
+ * which is kvm.ko's.
  */
 #include <linux/anon_inodes.h>
 #include <linux/compat.h>
@@ -57,6 +57,18 @@ static struct vfio_group_ref *group_find(struct vfio_groups *groups, const struc
 	return NULL;
 }
 
+/* A group that comes may change what others are: all are asked. */
+static void update_caches(struct vfio_groups *groups)
+{
+	const struct vfio_group_ref *ref;
+	bool bypassed = false;
+
+	list_for_each_entry(ref, &groups->list, node)
+		if (!vfio_ask(vfio_file_enforced_coherent, ref->file))
+			bypassed = true;
+	tdp_set_guest_caches(groups->vm, bypassed);
+}
+
 /* Takes over @file on success. */
 static int group_add(struct vfio_groups *groups, struct file *file)
 {
@@ -64,8 +76,6 @@ static int group_add(struct vfio_groups *groups, struct file *file)
 
 	if (!vfio_ask(vfio_file_is_group, file))
 		return -EINVAL;
-	if (!vfio_ask(vfio_file_enforced_coherent, file))
-		return -EOPNOTSUPP;
 	if (group_find(groups, file))
 		return -EEXIST;
 	ref = kmalloc(sizeof(*ref), GFP_KERNEL_ACCOUNT);
@@ -124,6 +134,7 @@ static long vfio_set_attr(void *object, void *arg, unsigned long raw)
 		ret = group_add(groups, file);
 	else
 		ret = group_del(groups, file);
+	update_caches(groups);
 	mutex_unlock(&groups->lock);
 	if (ret || attr->attr == KVM_DEV_VFIO_GROUP_DEL)
 		fput(file);
@@ -162,6 +173,7 @@ static void vfio_free(struct vfio_groups *groups)
 
 	list_for_each_entry_safe(ref, next, &groups->list, node)
 		group_drop(ref);
+	update_caches(groups);
 	mutex_lock(&groups->vm->mutex);
 	groups->vm->has_vfio = false;
 	mutex_unlock(&groups->vm->mutex);

@@ -9,6 +9,7 @@
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <asm/processor-flags.h>
+#include <asm/smp.h>
 #include <asm/trapnr.h>
 
 #include "../cpu/cr.h"
@@ -303,8 +304,11 @@ static enum verdict handle_hypercall(struct vcpu *v, struct vm_exit *e)
 	return RETIRE;
 }
 
-static enum verdict handle_nop(struct vcpu *v, struct vm_exit *e)
+/* INVD, too: what the caches hold is not the guest's alone. */
+static enum verdict handle_wbinvd(struct vcpu *v, struct vm_exit *e)
 {
+	if (READ_ONCE(v->vm->tdp.guest_caches))
+		wbinvd_on_all_cpus();
 	return RETIRE;
 }
 
@@ -598,7 +602,7 @@ const struct exit_row exit_table[NR_EXIT_KINDS] = {
 	[EXIT_XSETBV]		= { "xsetbv",		true,  handle_xsetbv },
 	[EXIT_INVLPG]		= { "invlpg",		false, handle_unknown },
 	[EXIT_RDPMC]		= { "rdpmc",		false, handle_rdpmc },
-	[EXIT_WBINVD]		= { "wbinvd",		true,  handle_nop },
+	[EXIT_WBINVD]		= { "wbinvd",		true,  handle_wbinvd },
 	[EXIT_MWAIT]		= { "mwait",		true,  handle_mwait },
 	[EXIT_TASK_SWITCH]	= { "task_switch",	false, glue_task_switch },
 	[EXIT_RSM]		= { "rsm",		false, handle_rsm },

@@ -24,6 +24,7 @@ static const struct leaf_case leaves[] = {
 	{ HPA_4K, 1, MEMTYPE_WB, true, true, HPA_4K | 0x67, HPA_4K | 0x377 },
 	{ HPA_4K, 1, MEMTYPE_WB, true, false, HPA_4K | 0x67 | NX, HPA_4K | 0x373 },
 	{ HPA_4K, 1, MEMTYPE_UC, true, true, HPA_4K | 0x67, HPA_4K | 0x307 },
+	{ HPA_4K, 1, MEMTYPE_GUEST, true, true, HPA_4K | 0x67, HPA_4K | 0x337 },
 	{ HPA_2M, 2, MEMTYPE_WB, true, true, HPA_2M | 0xe7, HPA_2M | 0x3f7 },
 	{ HPA_2M, 2, MEMTYPE_WB, false, false, HPA_2M | 0xa5 | NX, HPA_2M | 0x1f1 },
 	{ HPA_1G, 3, MEMTYPE_UC, true, true, HPA_1G | 0xe7, HPA_1G | 0x387 },

@@ -288,6 +288,15 @@ void tdp_zap_all(struct vm *vm)
 		tdp_zap(vm, sp, 0, U64_MAX);
 }
 
+void tdp_set_guest_caches(struct vm *vm, bool guest)
+{
+	if (vm->tdp.guest_caches == guest)
+		return;
+	/* A fault looks under the lock: it sees this, or what it maps is dropped now. */
+	WRITE_ONCE(vm->tdp.guest_caches, guest);
+	tdp_zap_all(vm);
+}
+
 /* --- rights and ages of what is mapped --- */
 
 typedef bool (*leaf_fn)(struct tdp *tdp, u64 *entry, int level);
@@ -543,6 +552,12 @@ static bool code_is_in_small_pages(const struct tdp *tdp)
 	return READ_ONCE(tdp_nx_huge_pages) && !READ_ONCE(tdp->exec_large);
 }
 
+static u8 want_memtype(const struct tdp *tdp, const struct want *w)
+{
+	return w->host.memtype == MEMTYPE_WB && READ_ONCE(tdp->guest_caches) ? MEMTYPE_GUEST :
+									       w->host.memtype;
+}
+
 /* Put the leaf in. What is there already stays if it allows as much. */
 static enum install set_leaf(struct tdp *tdp, u64 *entry, int level, bool writable,
 			     struct want *w)
@@ -550,7 +565,7 @@ static enum install set_leaf(struct tdp *tdp, u64 *entry, int level, bool writab
 	const struct tdp_format *f = tdp->format;
 	u64 hpa = w->host.hpa & -(PAGE_SIZE * tdp_span(level));
 	bool exec = level == 1 || !code_is_in_small_pages(tdp);
-	u64 new = f->make_leaf(hpa, level, writable, exec, w->host.memtype);
+	u64 new = f->make_leaf(hpa, level, writable, exec, want_memtype(tdp, w));
 	u64 old = READ_ONCE(*entry);
 
 	if (w->clean)

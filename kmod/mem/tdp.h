@@ -32,6 +32,7 @@ struct tdp {
 	u8 levels;			/* constant */
 	u8 max_leaf;			/* largest leaf: 1 is 4K, 2 is 2M, 3 is 1G; constant */
 	bool exec_large;		/* large pages have code, whatever tdp_nx_huge_pages says */
+	bool guest_caches;		/* a device of the guest's bypasses caches: its PAT counts */
 	bool cpu_log;			/* of a logged slot the CPU tells what it writes; constant */
 	struct {		/* a page of ours that may show where no slot is */
 		void *page;	/* constant once there are vCPUs; or NULL */
@@ -78,6 +79,8 @@ u64 tdp_max_gfn(const struct tdp *tdp);
 /* Drop every mapping of [start, end) in frames and flush TLBs. Takes the lock; may sleep. */
 void tdp_zap(struct vm *vm, enum space sp, u64 start_gfn, u64 end_gfn);
 void tdp_zap_all(struct vm *vm);
+/* Does the guest say what of its memory is cached, and when caches are written back? */
+void tdp_set_guest_caches(struct vm *vm, bool guest);
 /*
  * For dirty logging: have the next write to each page of [start, end) be told, by a fault or
  * in the CPU's log; and flush TLBs.

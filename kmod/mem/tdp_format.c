@@ -69,9 +69,10 @@ static u64 ept_make_table(u64 hpa)
 
 static u64 ept_make_leaf(u64 hpa, int level, bool write, bool exec, u8 memtype)
 {
-	u64 e = hpa | EPT_R | EPT_A | (u64)memtype << EPT_TYPE_SHIFT;
+	u8 type = memtype == MEMTYPE_GUEST ? MEMTYPE_WB : memtype;
+	u64 e = hpa | EPT_R | EPT_A | (u64)type << EPT_TYPE_SHIFT;
 
-	/* RAM is cached whatever the guest thinks: no device of it bypasses the caches. */
+	/* RAM is cached whatever the guest thinks, if no device of its own bypasses the caches. */
 	if (memtype == MEMTYPE_WB)
 		e |= EPT_IPAT;
 	if (level > 1)

@@ -18,6 +18,7 @@
 /* Memory types as the SDM and the MTRRs number them. */
 #define MEMTYPE_UC	0
 #define MEMTYPE_WB	6
+#define MEMTYPE_GUEST	0xff	/* no type of theirs: WB, if the guest's PAT does not say less */
 
 struct tdp_format {
 	const char *name;
