@@ -175,6 +175,8 @@ TEST_F(emul, delivery_onto_a_device)
 	if (!device_is_vitro() && cpu_vendor_is_amd())
 		SKIP(return, "KVM tries for ever");
 	for (unsigned int i = 0; i < ARRAY_SIZE(row); i++) {
+		if (row[i].given && !device_is_vitro())
+			continue;	/* not every one is told apart there: some are emulated */
 		put_code(self->vm, self->vcpu, LONG, row[i].code, sizeof(row[i].code), 0);
 		get_regs(self->vcpu, &r);
 		r.rsp = GPA_HOLE + 0x800;
