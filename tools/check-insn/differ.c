@@ -20,7 +20,6 @@
 static struct {
 	unsigned long made, stray, ran, faults;
 } count;
-static unsigned long per_opcode[4][256];
 
 /* The first byte of the scratch that differs, or SCRATCH_SIZE. */
 static unsigned int memory_difference(void)
@@ -176,8 +175,7 @@ static void run_test(struct test *t)
 	native_step(t->mode, &native, &res);
 	count.ran++;
 	count.faults += rc == INSN_FAULT;
-	if (t->insn.enc == INSN_ENC_LEGACY && t->insn.map <= INSN_MAP_0F38)
-		per_opcode[t->insn.map][t->insn.opcode]++;
+	form_tried(t);
 	ours = outcome_of(t, rc, &r, &emulated, &f);
 	theirs = native_outcome(&native, &res);
 	compare(t, &ours, &theirs);
@@ -197,31 +195,16 @@ static void run_mode(enum insn_mode mode, unsigned long n)
 	struct test t;
 
 	memset(&count, 0, sizeof(count));
+	forms_add(mode);
 	while (count.ran < n) {
 		if (count.ran % 4096 == 0)
 			new_memory();
-		if (make_test(&t, mode) && !native_lacks(insn_name(&t.insn)))
+		if (make_test(&t, mode) && forms_want(&t, count.ran, n) && !native_lacks(insn_name(&t.insn)))
 			run_test(&t);
 	}
 	printf("mode %d: %lu made, %lu outside the scratch, %lu run, %lu of them faults\n",
 	       mode, count.made, count.stray, count.ran, count.faults);
 	fflush(stdout);
-}
-
-static void print_coverage(void)
-{
-	unsigned int m, op, kinds = 0;
-	unsigned long least = ~0UL;
-
-	for (m = 0; m < 4; m++) {
-		for (op = 0; op < 256; op++) {
-			if (!per_opcode[m][op])
-				continue;
-			kinds++;
-			least = min(least, per_opcode[m][op]);
-		}
-	}
-	printf("%u legacy opcodes, each run at least %lu times\n", kinds, least);
 }
 
 int main(int argc, char **argv)
@@ -243,7 +226,7 @@ int main(int argc, char **argv)
 		run_mode(modes[i], n);
 		tried += count.ran;
 	}
-	print_coverage();
+	forms_report();
 	printf("differ: %lu instructions tried on this CPU, %lu differences\n", tried, differences);
 	return differences != 0;
 }

@@ -12,9 +12,11 @@
  * Usage: guest [instructions per mode] [seed]
  */
 #include <cpuid.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 
 #include "../../kmod/insn/flags.h"
 #include "../../kmod/insn/optable.h"
@@ -61,7 +63,6 @@ static bool has_avx;
 static struct {
 	unsigned long ran, emulated, faults, deviant;
 } count;
-static unsigned long per_opcode[4][256];
 
 /* ---- the machine ---- */
 
@@ -262,6 +263,32 @@ static void set_mode(unsigned int n, enum insn_mode mode)
 	set_sregs(side->vcpu, s);
 }
 
+/* ---- a run that does not end ---- */
+
+#define PATIENCE	5		/* seconds: machines under machines may pause for one */
+
+static struct kvm_run *running;
+
+/* It ends KVM_RUN, and the next one if that is still to come. */
+static void out_of_patience(int sig)
+{
+	(void)sig;
+	running->immediate_exit = 1;
+}
+
+static int run_watched(struct vcpu *vcpu)
+{
+	const struct itimerval soon = { .it_value.tv_sec = PATIENCE }, never = { 0 };
+	int r;
+
+	running = vcpu->run;
+	setitimer(ITIMER_REAL, &soon, NULL);
+	r = vcpu_run(vcpu);
+	setitimer(ITIMER_REAL, &never, NULL);
+	running->immediate_exit = 0;
+	return r;
+}
+
 /* ---- one test on one side ---- */
 
 static struct kvm_xsave xsave;
@@ -418,9 +445,29 @@ static bool answer(struct side *side, struct kvm_run *run)
 	return true;
 }
 
-static bool run_side(struct side *side, struct test *t, struct outcome *o)
+/* Until it is done, or at a fault's handler. false: neither, and a difference. */
+static bool run_to_end(struct side *side, const struct test *t)
 {
 	static struct kvm_vcpu_events nothing_waits;
+	struct vcpu *vcpu = side->vcpu;
+	int r;
+
+	do {
+		r = run_watched(vcpu);
+		if (!r && (exit_is_io(vcpu, KVM_EXIT_IO_OUT, PORT_DONE) ||
+			   exit_is_io(vcpu, KVM_EXIT_IO_OUT, PORT_FAULT)))
+			return true;
+	} while (!r && vcpu->run->exit_reason == KVM_EXIT_MMIO && answer(side, vcpu->run));
+	complain(t, "%s: %s%s", side_name[side - sides], r == -EINTR ? "no end, " : "",
+		 exit_text(vcpu));
+	vcpu_finish_io(vcpu);
+	need_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &nothing_waits);
+	set_sregs(vcpu, &side->sregs);
+	return false;
+}
+
+static bool run_side(struct side *side, struct test *t, struct outcome *o)
+{
 	struct vcpu *vcpu = side->vcpu;
 	struct kvm_regs regs;
 	struct kvm_sregs now;
@@ -433,16 +480,8 @@ static bool run_side(struct side *side, struct test *t, struct outcome *o)
 	if (t->insn.map != INSN_MAP_1BYTE)
 		set_vectors(vcpu, &t->s);
 	side->exits = 0;
-	do {
-		if (vcpu_run(vcpu) || (vcpu->run->exit_reason != KVM_EXIT_MMIO &&
-				       vcpu->run->exit_reason != KVM_EXIT_IO) ||
-		    (vcpu->run->exit_reason == KVM_EXIT_MMIO && !answer(side, vcpu->run))) {
-			complain(t, "%s: %s", side_name[side - sides], exit_text(vcpu));
-			need_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &nothing_waits);
-			set_sregs(vcpu, &side->sregs);
-			return false;
-		}
-	} while (vcpu->run->exit_reason == KVM_EXIT_MMIO);
+	if (!run_to_end(side, t))
+		return false;
 
 	get_regs(vcpu, &regs);
 	state_from_kvm(&o->s, &regs);
@@ -697,6 +736,14 @@ static void judge_sides(const struct test *t, const struct outcome *wanted,
 		same_tables(t, silent);
 }
 
+static void copy_memory(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR_SIDES; i++)
+		memcpy(sides[i].mem, sandbox.mem, SCRATCH_SIZE);
+}
+
 static void run_sides(struct test *t, const struct outcome *wanted)
 {
 	struct outcome o[NR_SIDES];
@@ -705,13 +752,14 @@ static void run_sides(struct test *t, const struct outcome *wanted)
 	memcpy(vm->mem + GPA_CODE + (t->r.rip & 0xfff), t->bytes, t->insn.len);
 	put_end(GPA_CODE + (t->r.rip & 0xfff) + t->insn.len);
 	for (i = 0; i < NR_SIDES; i++)
-		if (!run_side(&sides[i], t, &o[i]))
+		if (!run_side(&sides[i], t, &o[i])) {
+			copy_memory();
 			return;
+		}
 	count.ran++;
 	count.faults += wanted->faulted;
 	count.emulated += sides[DEVICE].exits || sides[READONLY].exits;
-	if (t->insn.enc == INSN_ENC_LEGACY && t->insn.map <= INSN_MAP_0F38)
-		per_opcode[t->insn.map][t->insn.opcode]++;
+	form_tried(t);
 	judge_sides(t, wanted, o);
 }
 
@@ -782,8 +830,9 @@ static bool system_test_ok(const struct test *t, enum insn_rc rc, const struct o
 }
 
 /*
- * IRET to virtual-8086 mode is not for this test. What the manuals have for a fault, the CPU may
- * take for one: in long mode, where there is no such mode, and where it does not look at a limit.
+ * IRET to virtual-8086 mode is not for this test. What the manuals have for something else, the
+ * CPU may take for one: in long mode, where there is no such mode, at CPL 3, where VM does not
+ * count, and where it does not look at a limit.
  */
 static bool iret_says_vm(const struct test *t)
 {
@@ -791,7 +840,7 @@ static bool iret_says_vm(const struct test *t)
 	u64 at = t->r.gpr[R_RSP] + (long64 ? 0 : t->r.seg[SEG_SS].base) + 2 * t->insn.opsize;
 	u32 flags;
 
-	if (t->insn.opcode != 0xcf || t->insn.opsize == 2 || (!long64 && regs_cpl(&t->r)))
+	if (t->insn.opcode != 0xcf || t->insn.opsize == 2)
 		return false;
 	if (at - SCRATCH + sizeof(flags) <= SCRATCH_SIZE)
 		memcpy(&flags, sandbox.mem + at - SCRATCH, sizeof(flags));
@@ -831,6 +880,7 @@ static unsigned long run_system(enum insn_mode mode, const char *name, unsigned 
 	memset(&count, 0, sizeof(count));
 	place.wants = is_system;
 	place.opcodes = system_opcodes;
+	forms_add(mode);
 	sandbox.has_tables = true;
 	for (i = 0; i < NR_SIDES; i++)
 		set_mode(i, mode);
@@ -838,7 +888,8 @@ static unsigned long run_system(enum insn_mode mode, const char *name, unsigned 
 	while (count.ran < n) {
 		if (count.ran % 1024 == 0)
 			fill_memory(sandbox.mem);
-		if (make_system_test(&t, mode, one_in(2), CODE + LANDING))
+		if (make_system_test(&t, mode, one_in(2), CODE + LANDING) &&
+		    forms_want(&t, count.ran, n))
 			run_system_test(&t);
 	}
 	place = old;
@@ -849,28 +900,22 @@ static unsigned long run_system(enum insn_mode mode, const char *name, unsigned 
 	return count.emulated;
 }
 
-static void new_memory(void)
-{
-	unsigned int i;
-
-	fill_memory(sandbox.mem);
-	for (i = 0; i < NR_SIDES; i++)
-		memcpy(sides[i].mem, sandbox.mem, SCRATCH_SIZE);
-}
-
 static unsigned long run_mode(enum insn_mode mode, const char *name, unsigned long n)
 {
 	struct test t;
 	unsigned int i;
 
 	memset(&count, 0, sizeof(count));
+	forms_add(mode);
 	sandbox.flat = mode == INSN_REAL16;
 	for (i = 0; i < NR_SIDES; i++)
 		set_mode(i, mode);
 	while (count.ran < n) {
-		if (count.ran % 1024 == 0)
-			new_memory();
-		if (make_test(&t, mode))
+		if (count.ran % 1024 == 0) {
+			fill_memory(sandbox.mem);
+			copy_memory();
+		}
+		if (make_test(&t, mode) && forms_want(&t, count.ran, n))
 			run_test(&t);
 	}
 	printf("%s: %lu run, %lu emulated, %lu faults, %lu where this CPU deviates\n", name,
@@ -879,22 +924,13 @@ static unsigned long run_mode(enum insn_mode mode, const char *name, unsigned lo
 	return count.emulated;
 }
 
-static unsigned int opcodes_run(void)
-{
-	unsigned int m, op, n = 0;
-
-	for (m = 0; m < ARRAY_SIZE(per_opcode); m++)
-		for (op = 0; op < 256; op++)
-			n += !!per_opcode[m][op];
-	return n;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000;
 	unsigned long seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1, tried = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGALRM, out_of_patience);
 	new_machine();
 	place = (struct place){ .vec_bytes = has_avx ? 32 : 16, .describe = describe };
 	while (seed--)
@@ -906,7 +942,7 @@ int main(int argc, char **argv)
 	tried += run_system(INSN_PROT16, "16-bit", n / 2);
 	tried += run_system(INSN_PROT32, "32-bit", n / 2);
 	tried += run_system(INSN_LONG64, "64-bit", n / 2);
-	printf("%u legacy opcodes\n", opcodes_run());
+	forms_report();
 	printf("guest: %lu instructions tried in a guest, %lu differences\n", tried, differences);
 	return differences != 0;
 }

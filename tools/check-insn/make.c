@@ -99,7 +99,7 @@ static bool is_one_of(const char *name, const char * const *names, unsigned int 
 	return false;
 }
 
-static bool runs_here(const struct x86_insn *insn)
+bool is_tried_here(const struct x86_insn *insn)
 {
 	static const char * const not[] = { "in", "out", "ins", "outs" };
 	static const char * const flags[] = { "pushf", "popf" };
@@ -133,7 +133,7 @@ bool make_bytes(struct test *t)
 	if (one_in(2))
 		t->bytes[n + 1] &= 0x7f;
 	if (insn_decode(&t->insn, t->bytes, INSN_MAX_LEN, t->mode) != INSN_OK ||
-	    !insn_is_executable(&t->insn) || !runs_here(&t->insn))
+	    !insn_is_executable(&t->insn) || !is_tried_here(&t->insn))
 		return false;
 	/* The random opcode may have been another prefix. */
 	return t->bytes[n] == t->insn.opcode &&

@@ -56,6 +56,8 @@ extern struct place place;
 u64 rnd(void);
 bool one_in(unsigned int n);
 bool make_test(struct test *t, enum insn_mode mode);
+/* Are there tests of it, where @place is? */
+bool is_tried_here(const struct x86_insn *insn);
 bool make_bytes(struct test *t);
 void make_registers(struct test *t);
 bool aim(struct test *t);
@@ -91,6 +93,13 @@ extern struct sandbox {
 /* Emulate on copies of the registers. */
 enum insn_rc sandbox_emulate(const struct test *t, struct regs *r, struct state *s,
 			     struct fault *f);
+
+/* forms.c: all that @place wants of a mode; one of them was tried; how many were. */
+void forms_add(enum insn_mode mode);
+/* Of @n tests of this mode @ran have run: shall this one, too? */
+bool forms_want(const struct test *t, unsigned long ran, unsigned long n);
+void form_tried(const struct test *t);
+void forms_report(void);
 
 /* What came of a test, wherever it ran. */
 struct outcome {
