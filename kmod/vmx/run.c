@@ -178,6 +178,13 @@ static void restore_host_thread(const struct vmx_host *h, int cpu)
 		asm volatile("lldt %0" : : "r" (h->ldt));
 }
 
+static void set_tsc_aux(struct vmx_vcpu *s, u64 val)
+{
+	s->tsc_aux = val;
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		wrmsrl(MSR_TSC_AUX, val);
+}
+
 void vmx_load(struct vcpu *v, int cpu)
 {
 	struct vmx_vcpu *s = v->vmx;
@@ -189,8 +196,7 @@ void vmx_load(struct vcpu *v, int cpu)
 	}
 	save_host_thread(&s->host);
 	vmx_load_msrs(s);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP))
-		wrmsrl(MSR_TSC_AUX, v->msr.tsc_aux);
+	set_tsc_aux(s, v->msr.tsc_aux);
 }
 
 void vmx_put(struct vcpu *v)
@@ -232,6 +238,8 @@ static noinstr void enter_irqoff(struct vcpu *v)
 
 void vmx_enter(struct vcpu *v)
 {
+	if (unlikely(v->vmx->tsc_aux != v->msr.tsc_aux))
+		set_tsc_aux(v->vmx, v->msr.tsc_aux);
 	vmx_flush_entry(v);
 	set_host_entry(v->vmx);
 	vmx_start_timer(v);

@@ -56,6 +56,7 @@ struct vmx_vcpu {
 	struct vmx_host host;
 	unsigned long host_rsp, host_cr3, host_cr4;	/* as the VMCS has them */
 	u64 msrs[NR_LOADED_MSRS];	/* the guest's, while it is not loaded */
+	u64 tsc_aux;		/* what the CPU has while this vCPU is loaded */
 	u64 cr2;		/* the VMCS has no place for it */
 	u64 deadline;		/* guest TSC at which the preemption timer expires; 0: none */
 
