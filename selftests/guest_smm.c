@@ -762,6 +762,31 @@ TEST_F(smm, interrupt_under_way_goes_first)
 	EXPECT_EQ(1, vcpu_run_done(self->vcpu));
 }
 
+/* In a HLT, too: it has ended for the interrupt. */
+TEST_F(smm, interrupt_under_way_ends_the_halt)
+{
+	struct kvm_mp_state mp = { KVM_MP_STATE_HALTED };
+	struct kvm_vcpu_events e;
+	struct kvm_regs r;
+
+	vcpu_start(self->vcpu, guest_nothing, RESULT);
+	get_regs(self->vcpu, &r);
+	r.rflags |= 0x200;
+	set_regs(self->vcpu, &r);
+	in_guest(self->vm, guest_handler[0x70]) = on_irq;
+	e = get_events(self->vcpu);
+	e.interrupt.injected = 1;
+	e.interrupt.nr = 0x70;
+	e.smi.pending = 1;
+	e.flags |= KVM_VCPUEVENT_VALID_SMM;
+	EXPECT_EQ(0, set_events(self->vcpu, &e));
+	need_ioctl(self->vcpu->fd, KVM_SET_MP_STATE, &mp);
+	run_to_smm(self->vcpu);
+	EXPECT_EQ(0, SAVED(self->map, 0x7ec9, uint8_t));
+	EXPECT_EQ(RESULT, vcpu_run_done(self->vcpu));
+	EXPECT_EQ(1, in_guest(self->vm, irqs));
+}
+
 static GUEST uint64_t guest_sends_smi(uint64_t to)
 {
 	x2apic_enable();
@@ -828,6 +853,9 @@ TEST_F(smm, ends_a_halt)
 		EXPECT_EQ(1, SAVED(self->map, 0x7ec9, uint8_t));
 	}
 	SAVED(self->map, 0x7ec9, uint8_t) = 0;
+	smi(self->vcpu);		/* comes at RSM, which does not go back into the HLT */
+	run_to_smm(self->vcpu);
+	EXPECT_EQ(0, SAVED(self->map, 0x7ec9, uint8_t));
 	EXPECT_EQ(RESULT, vcpu_run_done(self->vcpu));
 	vcpu_finish_io(self->vcpu);
 

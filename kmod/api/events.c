@@ -86,7 +86,7 @@ long events_get(void *object, void *arg, unsigned long raw)
 	e->nmi.masked = backend->nmi_masked(v);
 	e->smi.smm = vcpu_in_smm(v);
 	e->smi.pending = ev->smi_pending || READ_ONCE(v->mailbox.smi);
-	e->smi.smm_inside_nmi = v->smm.inside_nmi;
+	e->smi.smm_inside_nmi = v->smm_inside_nmi;
 	e->smi.latched_init = v->lapic && READ_ONCE(v->mailbox.init);
 	e->flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW |
 		   KVM_VCPUEVENT_VALID_SMM;
@@ -178,8 +178,7 @@ static void events_set_smm(struct vcpu *v, const struct kvm_vcpu_events *e)
 {
 	if (vcpu_in_smm(v) != !!e->smi.smm)
 		smm_change(v, e->smi.smm);
-	v->smm.inside_nmi = e->smi.smm && e->smi.smm_inside_nmi;
-	v->smm.halted = false;
+	v->smm_inside_nmi = e->smi.smm && e->smi.smm_inside_nmi;
 	v->events.smi_pending = e->smi.pending;
 	WRITE_ONCE(v->mailbox.smi, false);
 	if (v->lapic)

@@ -213,19 +213,18 @@ static struct event_plan plan_events(struct vcpu *v)
 	return event_next(&view);
 }
 
-static noinline void deliver_events(struct vcpu *v)
+/* @halted: a HLT has just ended, for an SMI if one waits. */
+static noinline void deliver_events(struct vcpu *v, bool halted)
 {
 	struct event_plan plan;
 	u32 which = 0;
 
 	while (plan = plan_events(v), unlikely(plan.inject.type == EVENT_SMI))
-		smm_enter(v);
+		smm_enter(v, halted);
 	inject_plan(v, &plan);
-	if (unlikely(v->events.smi_pending) && plan.inject.type != EVENT_NONE && !vcpu_in_smm(v)) {
-		/* It comes when that is in, and the vCPU is no longer in its HLT. */
-		v->smm.halted = false;
+	/* It comes when that is in. */
+	if (unlikely(v->events.smi_pending) && plan.inject.type != EVENT_NONE && !vcpu_in_smm(v))
 		vcpu_request(v, REQ_EXIT);
-	}
 	if (v->pv_eoi.msr & KVM_MSR_ENABLED)
 		pv_eoi_offer(v);
 
@@ -438,9 +437,11 @@ static int sleep_halted(struct vcpu *v)
 static int run_loop(struct vcpu *v)
 {
 	struct vm_exit e;
+	bool halted;
 	int r;
 
 	for (;;) {
+		halted = false;
 		if (unlikely(READ_ONCE(v->mailbox.requests))) {
 			r = serve_requests(v);
 			if (r)
@@ -454,7 +455,7 @@ static int run_loop(struct vcpu *v)
 				continue;	/* it may have been a request alone */
 			}
 			v->mp_state = KVM_MP_STATE_RUNNABLE;
-			v->smm.halted = v->events.smi_pending && !READ_ONCE(v->mailbox.unhalt);
+			halted = !READ_ONCE(v->mailbox.unhalt);
 			WRITE_ONCE(v->mailbox.unhalt, false);
 		}
 		if (unlikely(v->events.triple_fault)) {
@@ -466,7 +467,7 @@ static int run_loop(struct vcpu *v)
 		if (unlikely(v->vapic_gpa))
 			vapic_take(v);
 		if (unlikely(!no_events(v)))
-			deliver_events(v);
+			deliver_events(v, halted);
 		if (unlikely(v->vapic_gpa))
 			vapic_show(v);
 		r = serve_host_work(v);

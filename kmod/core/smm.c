@@ -45,10 +45,10 @@ void smm_change(struct vcpu *v, bool inside)
 }
 
 /* A write that finds no memory is lost, as on a bus; the handler will not find its way back. */
-static void save_state(struct vcpu *v, const struct regs *r)
+static void save_state(struct vcpu *v, const struct regs *r, bool halted)
 {
 	const struct smm_saved s = {
-		.smbase = v->msr.smbase, .halted = v->smm.halted, .shadow = r->shadow,
+		.smbase = v->msr.smbase, .halted = halted, .shadow = r->shadow,
 	};
 	u8 map[SMM_MAP_SIZE];
 
@@ -58,17 +58,16 @@ static void save_state(struct vcpu *v, const struct regs *r)
 				    v->id, v->msr.smbase + SMM_MAP_OFFSET);
 }
 
-void smm_enter(struct vcpu *v)
+void smm_enter(struct vcpu *v, bool halted)
 {
 	struct regs *r = regs_put(v, G_ALL);
 
 	v->events.smi_pending = false;
 	v->msr.smi_count++;
 	smm_change(v, true);
-	save_state(v, r);
+	save_state(v, r, halted);
 	smm_enter_regs(&v->model, r, v->msr.smbase);
-	v->smm.halted = false;
-	v->smm.inside_nmi = backend->nmi_masked(v);
+	v->smm_inside_nmi = backend->nmi_masked(v);
 	backend->set_nmi_masked(v, true);
 	vcpu_model_changed(v);
 }
@@ -107,8 +106,8 @@ enum verdict smm_resume(struct vcpu *v)
 	v->msr.smbase = s.smbase;
 	if (s.halted && v->lapic)
 		v->mp_state = KVM_MP_STATE_HALTED;
-	backend->set_nmi_masked(v, v->smm.inside_nmi);
-	v->smm.inside_nmi = false;
+	backend->set_nmi_masked(v, v->smm_inside_nmi);
+	v->smm_inside_nmi = false;
 	vcpu_model_changed(v);
 	return RESUME;
 }

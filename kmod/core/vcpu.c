@@ -108,7 +108,7 @@ void vcpu_reset(struct vcpu *v, bool init)
 {
 	reset_regs(v, init);
 	memset(&v->events, 0, sizeof(v->events));
-	memset(&v->smm, 0, sizeof(v->smm));
+	v->smm_inside_nmi = false;
 	if (vcpu_in_smm(v))
 		smm_change(v, false);
 	backend->set_nmi_masked(v, false);

@@ -114,10 +114,7 @@ struct vcpu {
 	u64 host_xcr0;			/* of the machine, constant */
 	u64 guest_xcr0;			/* what is loaded to run the guest: xcr0, or the host's */
 	u64 guest_dr7;			/* what DR7 the guest runs with: its own or user space's */
-	struct {
-		bool halted;		/* the SMI that waits has ended a HLT */
-		bool inside_nmi;	/* in SMM: NMIs were masked before, and will be again */
-	} smm;
+	bool smm_inside_nmi;		/* in SMM: NMIs were masked before, and will be again */
 	bool owns_debug;		/* until its next exit it reaches DR0-7 itself */
 	u32 tsc_khz;			/* of the guest's TSC; written with ->mutex, loaded */
 	u64 tsc_ratio;			/* to the host's; host_caps.tsc_frac_bits of it are fraction */
@@ -292,8 +289,8 @@ void smm_signal(struct vcpu *v);
 int smm_accept(struct vcpu *v);
 /* In or out of SMM by user space's word or a reset: the memory alone; tdp_add_space() before. */
 void smm_change(struct vcpu *v, bool inside);
-/* vm->srcu held: the SMI that is pending; RSM. */
-void smm_enter(struct vcpu *v);
+/* vm->srcu held: the SMI that is pending, @halted: out of a HLT; RSM. */
+void smm_enter(struct vcpu *v, bool halted);
 enum verdict smm_resume(struct vcpu *v);
 
 /* Step over an instruction of @len bytes: RIP, RF, the shadow, a pending single step. */
