@@ -11,6 +11,7 @@
  *			its address's low byte + 1
  *	w1 a0010=44
  *			from a0800 to a09ff it has what device[] says instead
+ *	w1 40000010=44	a byte of memory that can only be read: 60, 61, 62...
  *	=11223344	EAX
  * A string instruction's elements are listed one by one however they arrive.
  *
@@ -59,6 +60,11 @@ struct snippet {
 	ASSEMBLE(id, 32, text);						\
 	ASSEMBLE(id, 64, text);						\
 	ROW(id, wants, CODE(id, 16), CODE(id, 32), CODE(id, 64))
+#define ANY_OURS(id, text, wants)					\
+	ASSEMBLE(id, 16, text);						\
+	ASSEMBLE(id, 32, text);						\
+	ASSEMBLE(id, 64, text);						\
+	ROW(id, wants, CODE(id, 16), CODE(id, 32), CODE(id, 64), .not_in_kvm = true)
 #define ONLY16(id, text, wants)						\
 	ASSEMBLE(id, 16, text);						\
 	ROW(id, wants, CODE(id, 16))
@@ -251,6 +257,44 @@ ANY(movnti, "movnti %eax, (%ebx)", "w4 a0000=11223344 =11223344");
 ANY(shld_memory, "shldl $8, %eax, (%ebx)", "r4 a0000 w4 a0000=3020111 =11223344");
 ANY(bsf_memory, "bsfl 0x1f(%ebx), %eax", "r4 a001f =5");
 
+/* KVM has no MOVBE with a 66. */
+ANY_OURS(movbe_load, "movbel 0x10(%ebx), %eax", "r4 a0010 =11121314");
+ANY_OURS(movbe_load16, "movbew 0x10(%ebx), %ax", "r2 a0010 =11221112");
+ANY_OURS(movbe_store, "movbel %eax, 0x10(%ebx)", "w4 a0010=44332211 =11223344");
+ONLY64(movbe_load64, "movbeq (%rbx), %rax", "r8 a0000 =5060708");
+ONLY64(movbe_store64, "movbeq %rax, (%rbx)", "w8 a0000=44332211bbaa9988 =11223344");
+/* Not in 16-bit code, of which an emulated CPU executes what lies in memory with half the size. */
+ONLY64(movbe_across_the_edge, "movbel %eax, -2(%rbx); movzwl -2(%rbx), %eax",
+	"w2 a0000=4433 =2211");
+ANY(cmpxchg8b_equal, "mov $0x4030201, %eax; mov $0x8070605, %edx; cmpxchg8b (%ebx); sete %ah",
+	"r8 a0000 w8 a0000=3000a0000 =4030101");
+ANY(cmpxchg8b_differs, "lock cmpxchg8b (%ebx); sete %ah; add %edx, %eax",
+	"r8 a0000 w8 a0000=807060504030201 =c0a0606");
+ANY(cmpxchg8b_across_the_edge, "movl $0x55, -4(%ebx); mov $0x55, %eax; mov $0x4030201, %edx;"
+	"cmpxchg8b -4(%ebx); mov -4(%ebx), %eax", "r4 a0000 w4 a0000=3 =a0000");
+ONLY64_OURS(cmpxchg16b_equal, "mov $0x0807060504030201, %rax; mov $0x100f0e0d0c0b0a09, %rdx;"
+	"lock cmpxchg16b (%rbx); sete %ah",
+	"r8 a0000 r8 a0008 w8 a0000=a0000 w8 a0008=3 =4030101");
+ONLY64_OURS(cmpxchg16b_differs, "cmpxchg16b (%rbx); sete %ah; add %edx, %eax",
+	"r8 a0000 r8 a0008 w8 a0000=807060504030201 w8 a0008=100f0e0d0c0b0a09 =100e0a0a");
+
+/* --- memory that can only be read: the CPU reads it, writes are the device's --- */
+
+#define ROM "mov $0x40000010, %edi; "
+ANY(store_read_only, ROM "movl %eax, (%edi)", "w4 40000010=11223344 =11223344");
+ANY_OURS(movbe_read_only, ROM "movbel %eax, (%edi)", "w4 40000010=44332211 =11223344");
+ANY(add_read_only, ROM "addl %eax, (%edi)", "w4 40000010=8494a4b4 =11223344");
+ANY(xchg_read_only, ROM "xchg %eax, (%edi)", "w4 40000010=11223344 =73727170");
+ANY(cmpxchg8b_read_only, ROM "mov (%edi), %eax; mov 4(%edi), %edx; lock cmpxchg8b (%edi);"
+	"sete %ah", "w8 40000010=3000a0000 =73720170");
+ONLY64_OURS(cmpxchg16b_read_only, ROM "mov (%edi), %rax; mov 8(%edi), %rdx;"
+	"lock cmpxchg16b (%edi); sete %ah",
+	"w8 40000010=a0000 w8 40000018=3 =73720170");
+ANY(store_across_the_end_of_read_only, ROM "movl %eax, 0xfee(%edi)",
+	"w2 40000ffe=3344 w2 40001000=1122 =11223344");
+ANY(movs_read_only, ROM "lea 4(%edi), %esi; movsl %ds:(%esi), %es:(%edi); mov %edi, %eax",
+	"w4 40000010=77767574 =40000014");
+
 /* --- string instructions --- */
 
 ANY(stosb, "mov %ebx, %edi; stosb %al, %es:(%edi); mov %edi, %eax", "w1 a0000=44 =a0001");
@@ -347,6 +391,11 @@ ONLY64(movups_store, "movq %rax, %xmm0; movups %xmm0, (%rbx)",
 ONLY64(movups_load, "movups (%rbx), %xmm0; movd %xmm0, %eax", "r8 a0000 r8 a0008 =4030201");
 ONLY64(movdqa_load, "movdqa 0x20(%rbx), %xmm1; psrldq $12, %xmm1; movd %xmm1, %eax",
 	"r8 a0020 r8 a0028 =302f2e2d");
+
+/* --- the TSC and what it is read with --- */
+
+ANY(rdtscp, "mov $0xc0000103, %ecx; mov $0x77, %eax; xor %edx, %edx; wrmsr; rdtscp;"
+	"mov %ecx, %eax", "=77");
 
 /* --- running them --- */
 
@@ -514,11 +563,16 @@ static const char *start_of(const struct snippet *s, enum mode m, const char **e
 
 static void new_guest(void)
 {
+	static uint8_t rom[0x1000] __attribute__((aligned(0x1000)));
+
 	if (vm) {
 		vcpu_free(vcpu);
 		vm_free(vm);
 	}
 	vm = vm_new(0);
+	for (int i = 0; i < sizeof(rom); i++)
+		rom[i] = 0x60 + i;
+	need(!vm_slot(vm, 2, KVM_MEM_READONLY, GPA_NOWHERE, sizeof(rom), rom), "slot 2: %m");
 	vcpu = vcpu_new(vm, 0);
 }
 
