@@ -440,7 +440,7 @@ asm(".pushsection .rodata\n"
 	"user_end:\n"
 	".popsection");
 
-static int user_code(struct vcpu *vcpu, const char *code, const char *end)
+static int user_code_with(struct vcpu *vcpu, const char *code, const char *end, uint64_t cr4)
 {
 	struct kvm_sregs s;
 	struct kvm_regs r;
@@ -455,11 +455,17 @@ static int user_code(struct vcpu *vcpu, const char *code, const char *end)
 	s.cs.selector = 0x33;
 	s.ss.selector = s.ds.selector = s.es.selector = 0x2b;
 	s.cs.dpl = s.ss.dpl = s.ds.dpl = s.es.dpl = 3;
+	s.cr4 |= cr4;
 	set_sregs(vcpu, &s);
 	get_regs(vcpu, &r);
 	r.rflags = 2;
 	set_regs(vcpu, &r);
 	return vcpu_run_done(vcpu);
+}
+
+static int user_code(struct vcpu *vcpu, const char *code, const char *end)
+{
+	return user_code_with(vcpu, code, end, 0);
 }
 
 TEST_F(exc, ring_3)
@@ -472,6 +478,36 @@ TEST_F(exc, ring_3)
 	EXPECT_EQ(GP, user_code(self->vcpu, user_int, user_end));
 	EXPECT_EQ(IDT_ERROR(0x80), in_guest(self->vm, guest_user_error));
 	EXPECT_EQ(0x30, user_code(self->vcpu, user_cpuid, user_end));
+}
+
+#define CPUID_UMIP	(1u << 2)
+#define CR4_UMIP	(1u << 11)
+
+extern const char user_sgdt[], user_sidt[], user_sldt[], user_str[], user_smsw[],
+	user_stores_end[];
+asm(".pushsection .rodata\n"
+	"user_sgdt: sgdt -64(%rsp); int $0x30\n"
+	"user_sidt: sidt -64(%rsp); int $0x30\n"
+	"user_sldt: sldt %eax; int $0x30\n"
+	"user_str: str -64(%rsp); int $0x30\n"
+	"user_smsw: smsw %rax; int $0x30\n"
+	"user_stores_end:\n"
+	".popsection");
+
+/* With UMIP programs must not know where the tables are; without they may. */
+TEST_F(exc, umip)
+{
+	static const char *const store[] = {
+		user_sgdt, user_sidt, user_sldt, user_str, user_smsw,
+	};
+	struct kvm_cpuid_entry2 *leaf = find_cpuid(supported_cpuid(self->vm->dev), 7, 0);
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(store); i++)
+		EXPECT_EQ(0x30, user_code(self->vcpu, store[i], user_stores_end));
+	if (!leaf || !(leaf->ecx & CPUID_UMIP))
+		SKIP(return, "this CPU has no UMIP");
+	for (unsigned int i = 0; i < ARRAY_SIZE(store); i++)
+		EXPECT_EQ(GP, user_code_with(self->vcpu, store[i], user_stores_end, CR4_UMIP));
 }
 
 /* Port access of ring 3 by the TSS's bitmap. The guest loads TR itself, as systems do. */

@@ -152,6 +152,7 @@ int svm_setup(struct host_caps *caps)
 	caps->tdp = true;
 	caps->tdp_levels = pgtable_l5_enabled() ? 5 : 4;
 	caps->tdp_max_leaf = 3;	/* the host has no 1G pages when the CPU has none */
+	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);
 	return 0;
 }
 
