@@ -119,6 +119,37 @@ TEST_F(bad, giant_rep_to_a_device_ends_by_a_signal)
 	EXPECT_TRUE(r == -EINTR || r == 0);
 }
 
+/* 512 GiB of addresses that are all the local APIC's page, by tables that lead to one another. */
+static GUEST uint64_t guest_giant_rep_of_a_page(uint64_t unused)
+{
+	uint64_t *pml4 = (uint64_t *)(READ_CR(3) & ~0xffful), *table = (uint64_t *)GPA_FREE;
+	uint64_t count = 1ul << 36, from = 1ul << 39, next = APIC_BASE;
+
+	for (int level = 0; level < 3; level++, next = (uint64_t)table, table += 512)
+		for (int i = 0; i < 512; i++)
+			table[i] = next | 3;
+	pml4[1] = next | 3;
+	asm volatile("rep lodsl" : "+S"(from), "+c"(count) :: "eax", "memory");
+	return 0;
+}
+
+TEST_F(bad, giant_rep_of_a_page_ends_by_a_signal)
+{
+	struct kvm_regs r;
+	uint64_t left = 1ul << 36;
+
+	vcpu_start(self->vcpu, guest_giant_rep_of_a_page, 0);
+	for (int i = 0; i < 3; i++) {
+		alarm_in(200);
+		EXPECT_EQ(-EINTR, vcpu_run(self->vcpu)) {
+			TH_LOG("%s", exit_text(self->vcpu));
+		}
+		get_regs(self->vcpu, &r);
+		EXPECT_GT(left, r.rcx);		/* it goes on, each time */
+		left = r.rcx;
+	}
+}
+
 TEST_F(bad, port_flood)
 {
 	vcpu_start(self->vcpu, guest_giant_rep, PORT_SYNC + 8);
