@@ -7,7 +7,10 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
 #include "guest.h"
@@ -278,6 +281,108 @@ TEST_F(emul, another_vcpu_rewrites_the_code)
 	EXPECT_LT(0, runner_wait(runner));
 	EXPECT_LT(0, reads);
 	EXPECT_LT(0, writes);
+}
+
+/*
+ * One store of 8 bytes, aligned, replaces an instruction's operand: what is emulated has one or
+ * the other. At byte 2, movl $0x11111111, 0x18(%rbx); a jump back. The same in 32-bit code.
+ */
+static const uint8_t swapped[] = {
+	0x90, 0x90, 0xc7, 0x83, 0x18, 0, 0, 0, 0x11, 0x11, 0x11, 0x11, 0xeb, 0xf2, 0x90, 0x90,
+};
+
+static GUEST uint64_t guest_swap(uint64_t at)
+{
+	volatile uint64_t *word = (uint64_t *)(at + 8);
+	uint64_t operand = *word;
+
+	while (!guest_stop) {
+		*word = operand ^ 0x33333333;
+		/* not in step with the CPU that looks at it, where CPUs take turns */
+		for (int n = guest_rewrites & 3; n; n--)
+			asm volatile("");
+		*word = operand;
+		guest_rewrites++;
+	}
+	return guest_rewrites;
+}
+
+static const struct {
+	const char *what;
+	enum mode mode;
+	uint64_t at;
+} swap_case[] = {
+	{ "beside the page tables", LONG, GPA_DATA },
+	{ "in another slot", LONG, REWRITTEN },
+	{ "at a page's end", LONG, REWRITTEN + 0xff0 },
+	{ "32-bit code", PROT, REWRITTEN },
+};
+
+/* An event for each of the two values: both are the kernel's, and a mixture is nobody's. */
+static void take_value(struct vm *vm, uint32_t value, int fd)
+{
+	struct kvm_ioeventfd event = {
+		.addr = GPA_HOLE + 0x18, .len = 4, .fd = fd, .datamatch = value,
+		.flags = KVM_IOEVENTFD_FLAG_DATAMATCH,
+	};
+
+	need_ioctl(vm->fd, KVM_IOEVENTFD, &event);
+}
+
+static void on_alarm(int signal)
+{
+}
+
+static void start_swapped(struct vcpu *vcpu, enum mode mode, uint64_t at)
+{
+	struct kvm_regs r;
+
+	vcpu_set_mode(vcpu, mode, at, GPA_STACK);
+	memcpy(vcpu->vm->mem + at, swapped, sizeof(swapped));
+	get_regs(vcpu, &r);
+	r.rbx = GPA_HOLE;
+	set_regs(vcpu, &r);
+}
+
+TEST_F(emul, another_vcpu_swaps_a_word_of_code)
+{
+	struct itimerval period = { { 1, 200000 }, { 1, 200000 } }, never = {};
+	int fd[2] = { eventfd(0, EFD_NONBLOCK), eventfd(0, EFD_NONBLOCK) };
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct runner *runner;
+	struct vcpu *writer;
+	uint64_t n[2];
+
+	if (!device_is_vitro())
+		SKIP(return, "KVM reads code in pieces");
+	take_value(self->vm, 0x11111111, fd[0]);
+	take_value(self->vm, 0x22222222, fd[1]);
+	sigaction(SIGALRM, &action, NULL);
+	for (unsigned int i = 0; i < ARRAY_SIZE(swap_case); i++) {
+		writer = vcpu_new(self->vm, 1 + i);
+		start_swapped(self->vcpu, swap_case[i].mode, swap_case[i].at);
+		in_guest(self->vm, guest_stop) = 0;
+		vcpu_start(writer, guest_swap, swap_case[i].at);
+		runner = runner_start(writer);
+		setitimer(ITIMER_REAL, &period, NULL);
+		EXPECT_EQ(-EINTR, vcpu_run(self->vcpu)) {
+			TH_LOG("%s: %s, data %x", swap_case[i].what, exit_text(self->vcpu),
+			       *(uint32_t *)self->vcpu->run->mmio.data);
+		}
+		/* on a machine where CPUs take long turns until both were seen */
+		for (n[0] = n[1] = 0;;) {
+			(void)!read(fd[0], &n[0], sizeof(n[0]));
+			(void)!read(fd[1], &n[1], sizeof(n[1]));
+			if (n[0] && n[1])
+				break;
+			ASSERT_EQ(-EINTR, vcpu_run(self->vcpu));
+		}
+		setitimer(ITIMER_REAL, &never, NULL);
+		in_guest(self->vm, guest_stop) = 1;
+		EXPECT_LT(0, runner_wait(runner));
+	}
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /* --- a screen --- */

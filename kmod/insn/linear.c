@@ -101,6 +101,28 @@ static bool is_long64(const struct regs *r)
 	return (r->seg[SEG_CS].attr & SEG_L) && (r->efer & EFER_LMA);
 }
 
+/*
+ * 16 bytes out of aligned words, none of which is in two pages then: where another vCPU
+ * replaces one of them, it is the old one or the new one, as for a CPU that fetches it.
+ */
+static __always_inline bool peek_code(const struct mem_view *view, u64 gpa, u64 *code)
+{
+	unsigned int shift = gpa % sizeof(u64) * BITS_PER_BYTE;
+	u64 last;
+
+	gpa = ALIGN_DOWN(gpa, sizeof(u64));
+	if (!mem_view_u64(view, gpa, &code[0]) ||
+	    !mem_view_u64(view, gpa + sizeof(u64), &code[1]))
+		return false;
+	if (!shift)
+		return true;
+	if (!mem_view_u64(view, gpa + 2 * sizeof(u64), &last))
+		return false;
+	code[0] = code[0] >> shift | code[1] << (BITS_PER_LONG - shift);
+	code[1] = code[1] >> shift | last << (BITS_PER_LONG - shift);
+	return true;
+}
+
 bool linear_code(struct vcpu *v, u64 *code)
 {
 	const struct regs *r = &v->regs;
@@ -112,9 +134,7 @@ bool linear_code(struct vcpu *v, u64 *code)
 	if (!is_long64(r) || offset_in_page(r->rip) > PAGE_SIZE - 2 * sizeof(u64) ||
 	    !mem_view_open(v, in.cr3, &view))
 		return false;
-	ok = walk_quick(&in, r->rip, peek, &view, &gpa) &&
-	     mem_view_u64(&view, gpa, &code[0]) &&
-	     mem_view_u64(&view, gpa + sizeof(u64), &code[1]);
+	ok = walk_quick(&in, r->rip, peek, &view, &gpa) && peek_code(&view, gpa, code);
 	mem_view_close();
 	return ok;
 }
@@ -139,5 +159,5 @@ enum insn_rc linear_fetch(struct vcpu *v, u64 rip, u8 *bytes, unsigned int n, un
 	rc = linear_translate(v, lin, ACCESS_FETCH, regs_cpl(r), &gpa, f);
 	if (rc != INSN_DONE)
 		return rc;
-	return mem_read(v->vm, vcpu_space(v), gpa, bytes, *got) ? INSN_UNHANDLED : INSN_DONE;
+	return mem_fetch(v->vm, vcpu_space(v), gpa, bytes, *got) ? INSN_UNHANDLED : INSN_DONE;
 }

@@ -65,6 +65,24 @@ int mem_write(struct vm *vm, enum space sp, u64 gpa, const void *buf, unsigned i
 	return 0;
 }
 
+int mem_fetch(struct vm *vm, enum space sp, u64 gpa, u8 *buf, unsigned int len)
+{
+	unsigned int skip = gpa % sizeof(u64), n;
+	struct memslot *slot;
+	const u64 __user *from = find(vm, sp, gpa - skip, false, &slot);
+	u64 word;
+
+	if (!from)
+		return -ENXIO;
+	for (; len; len -= n, buf += n, skip = 0) {
+		n = min_t(unsigned int, len, sizeof(word) - skip);
+		if (get_user(word, from++))
+			return -EFAULT;
+		memcpy(buf, (u8 *)&word + skip, n);
+	}
+	return 0;
+}
+
 #define CMPXCHG(type, ptr, old, new)							\
 	__try_cmpxchg_user((type __user *)(ptr), (type *)(old), *(const type *)(new),	\
 			   fault_##type)

@@ -23,6 +23,9 @@ int __must_check mem_read(struct vm *vm, enum space sp, u64 gpa, void *buf,
 int __must_check mem_write(struct vm *vm, enum space sp, u64 gpa, const void *buf,
 			   unsigned int len);
 
+/* To read code, all in one page: each of its aligned words of 8 bytes at once, as CPUs fetch it. */
+int __must_check mem_fetch(struct vm *vm, enum space sp, u64 gpa, u8 *buf, unsigned int len);
+
 /**
  * mem_cmpxchg - atomic compare-and-exchange in guest memory
  * @size: 1, 2, 4 or 8, naturally aligned; else -EOPNOTSUPP (16: the caller writes plainly)
