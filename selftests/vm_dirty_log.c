@@ -299,6 +299,101 @@ TEST_F(dirty, counters_in_every_page)
 	EXPECT_LT(0, ((uint64_t *)p)[1]);
 }
 
+/* --- while a CPU has the page in its TLB, and does not look at the tables by itself --- */
+
+#define HOT_PAGES	4
+#define HOT_MASK	((1ul << HOT_PAGES) - 1)
+
+/* Count in the same few pages, without an exit. */
+static GUEST uint64_t guest_hammer(uint64_t unused)
+{
+	while (!guest_stop)
+		for (uint64_t i = 0; i < HOT_PAGES; i++)
+			++*(volatile uint64_t *)(GPA_NOWHERE + i * PAGE);
+	return 0;
+}
+
+/* The pages that are written to from now on, for so long or until all of them are. */
+static uint64_t written_now(void *hva, uint64_t ns)
+{
+	uint64_t first[HOT_PAGES], mask = 0, end = now_ns() + ns;
+	volatile uint64_t *p = hva;
+
+	for (int i = 0; i < HOT_PAGES; i++)
+		first[i] = p[i * PAGE / 8];
+	do {
+		for (int i = 0; i < HOT_PAGES; i++)
+			if (p[i * PAGE / 8] != first[i])
+				mask |= 1ul << i;
+	} while (mask != HOT_MASK && now_ns() < end);
+	return mask;
+}
+
+#define A_MOMENT	200000ul	/* ns: an exit, a fault, an entry */
+#define LONG_ENOUGH	10000000000ul
+
+/* Clears the log of the slot in one of the ways there are. */
+typedef void clear_fn(FIXTURE_DATA(dirty) *self);
+
+/*
+ * What is written after the log was cleared is in the next one. A CPU that still holds the
+ * page as writable would write without a trace until its next exit; so most rounds are over
+ * before the host's tick.
+ */
+static void clear_under_a_hot_tlb(FIXTURE_DATA(dirty) *self, clear_fn *clear)
+{
+	uint64_t written, all = 0;
+	struct runner *runner;
+
+	vcpu_start(self->vcpu, guest_hammer, 0);
+	runner = runner_start(self->vcpu);
+	for (int round = 0; round < 300; round++) {
+		written = written_now(self->hva, LONG_ENOUGH);
+		need(written == HOT_MASK, "the guest stands still");
+		clear(self);
+		written = written_now(self->hva, A_MOMENT);
+		need(!get_log(self, SLOT), "KVM_GET_DIRTY_LOG: %m");
+		need(!(written & ~self->bitmap[0]), "round %d: %#lx are written, %#lx are told",
+		     round, written, self->bitmap[0]);
+		all |= written;
+	}
+	in_guest(self->vm, guest_stop) = 1;
+	runner_wait(runner);
+	need(all == HOT_MASK, "only %#lx were written in time", all);
+}
+
+static void clear_by_reading(FIXTURE_DATA(dirty) *self)
+{
+	need(!get_log(self, SLOT), "KVM_GET_DIRTY_LOG: %m");
+}
+
+TEST_F(dirty, read_under_a_hot_tlb)
+{
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	clear_under_a_hot_tlb(self, clear_by_reading);
+}
+
+static void clear_by_switching(FIXTURE_DATA(dirty) *self)
+{
+	need(!slot(self, 0) && !slot(self, KVM_MEM_LOG_DIRTY_PAGES), "slot");
+}
+
+/* Mapped while nobody logs, and then somebody does. */
+static void clear_by_switching_late(FIXTURE_DATA(dirty) *self)
+{
+	need(!slot(self, 0), "slot");
+	need(written_now(self->hva, LONG_ENOUGH) == HOT_MASK, "the guest stands still");
+	need(!slot(self, KVM_MEM_LOG_DIRTY_PAGES), "slot");
+}
+
+TEST_F(dirty, switched_on_under_a_hot_tlb)
+{
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	clear_under_a_hot_tlb(self, clear_by_switching);
+	in_guest(self->vm, guest_stop) = 0;
+	clear_under_a_hot_tlb(self, clear_by_switching_late);
+}
+
 /* --- KVM_CLEAR_DIRTY_LOG --- */
 
 static int manual(FIXTURE_DATA(dirty) *self, uint64_t arg)
@@ -335,6 +430,9 @@ TEST_F(dirty, clear_errors)
 	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, 0, 63));
 	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, 64, 128));
 	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, 1 << 20, 64));
+	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, -64ull, 64));
+	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, -64ull, 128));
+	EXPECT_EQ(-EINVAL, clear_log(self, SLOT, 64, -64));
 	EXPECT_EQ(-EFAULT, kvm_ioctl(self->vm->fd, KVM_CLEAR_DIRTY_LOG, &log));
 }
 
@@ -381,6 +479,19 @@ TEST_F(dirty, all_set_at_first)
 	ASSERT_EQ(0, get_log(self, SLOT));
 	EXPECT_EQ(1 << 5, self->bitmap[0]);
 	EXPECT_EQ(0, self->bitmap[1]);
+}
+
+static void clear_by_hand(FIXTURE_DATA(dirty) *self)
+{
+	need(!get_log(self, SLOT), "KVM_GET_DIRTY_LOG: %m");
+	need(!clear_log(self, SLOT, 0, PAGES), "KVM_CLEAR_DIRTY_LOG: %m");
+}
+
+TEST_F(dirty, cleared_by_hand_under_a_hot_tlb)
+{
+	ASSERT_EQ(0, manual(self, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE));
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	clear_under_a_hot_tlb(self, clear_by_hand);
 }
 
 /* --- rings --- */
@@ -526,6 +637,50 @@ TEST_F(ring, full)
 	}
 	EXPECT_TRUE(exit_is_io(self->vcpu, KVM_EXIT_IO_OUT, PORT_SYNC));
 	EXPECT_EQ(1024, collect_all(self, seen));
+}
+
+/* The pages of which entries are there to be read, and are left there. */
+static uint64_t told(FIXTURE_DATA(ring) *self)
+{
+	struct kvm_dirty_gfn *e;
+	uint64_t mask = 0;
+
+	for (uint32_t i = self->next;; i++) {
+		e = &self->ring[i % RING_ENTRIES];
+		if (__atomic_load_n(&e->flags, __ATOMIC_ACQUIRE) != KVM_DIRTY_GFN_F_DIRTY)
+			return mask;
+		mask |= 1ul << e->offset;
+	}
+}
+
+/*
+ * As clear_under_a_hot_tlb(). A CPU that logs tells of its pages when it leaves the guest, so
+ * the vCPU stops before the ring is looked at, by itself.
+ */
+TEST_F(ring, reset_under_a_hot_tlb)
+{
+	uint64_t written = 0, all = 0;
+	struct runner *runner;
+
+	for (int round = 0; round < 200; round++) {
+		in_guest(self->vm, guest_stop) = 0;
+		vcpu_start(self->vcpu, guest_hammer, 0);
+		runner = runner_start(self->vcpu);
+		ASSERT_EQ(HOT_MASK, written_now(self->hva, LONG_ENOUGH));
+		while (collect(self) >= 0)
+			;
+		ASSERT_LE(0, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
+		written = written_now(self->hva, A_MOMENT);
+		in_guest(self->vm, guest_stop) = 1;
+		runner_wait(runner);
+		ASSERT_EQ(0, written & ~told(self)) {
+			TH_LOG("round %d: %#lx are written, %#lx are told", round, written,
+			       told(self));
+		}
+		/* in the first round nothing was told, hence nothing reset */
+		all |= round ? written : 0;
+	}
+	EXPECT_EQ(HOT_MASK, all);
 }
 
 /* What user space writes into the ring is its own loss. */
