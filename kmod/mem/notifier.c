@@ -120,7 +120,7 @@ static int test_young(struct mmu_notifier *mn, struct mm_struct *mm, unsigned lo
 /* The process is gone, or its VM: no vCPU runs and none will. */
 static void release(struct mmu_notifier *mn, struct mm_struct *mm)
 {
-	tdp_zap_all(to_vm(mn));
+	tdp_drop_all(to_vm(mn));
 }
 
 static const struct mmu_notifier_ops ops = {

@@ -99,9 +99,14 @@ static void table_page_free(struct page *page)
 	__free_page(page);
 }
 
+/* page->index of a table that waits for readers is its VM's struct tdp. */
 static void table_page_free_rcu(struct rcu_head *rcu)
 {
-	table_page_free(container_of(rcu, struct page, rcu_head));
+	struct page *page = container_of(rcu, struct page, rcu_head);
+	struct tdp *tdp = (void *)page->index;
+
+	table_page_free(page);
+	atomic_long_dec(&tdp->pages[0]);
 }
 
 static void table_unlink(struct tdp *tdp, u64 e, struct list_head *tables)
@@ -110,12 +115,12 @@ static void table_unlink(struct tdp *tdp, u64 e, struct list_head *tables)
 	note_removal(tdp);
 }
 
-/* Give up a table whose subtables are appended to @tables; @walked: walks may be in it. */
-static void table_free(struct tdp *tdp, struct page *page, struct list_head *tables, bool walked)
+/* Append the tables below a table to @tables; how many leaves it has. */
+static int empty_table(const struct tdp_format *f, struct page *page, int level,
+		       struct list_head *tables)
 {
-	const struct tdp_format *f = tdp->format;
 	const u64 *table = page_address(page);
-	int i, leaves = 0, level = page_private(page) & TABLE_LEVEL;
+	int i, leaves = 0;
 
 	for (i = 0; i < TDP_ENTRIES; i++) {
 		if (!tdp_present(f, table[i]))
@@ -125,22 +130,34 @@ static void table_free(struct tdp *tdp, struct page *page, struct list_head *tab
 		else
 			list_add(&virt_to_page(table_of(table[i]))->lru, tables);
 	}
-	if (leaves)
-		atomic_long_sub(leaves, &tdp->pages[level]);
-	atomic_long_dec(&tdp->pages[0]);
-	if (walked)
-		call_rcu(&page->rcu_head, table_page_free_rcu);
-	else
-		table_page_free(page);
+	return leaves;
 }
 
-static void tables_free(struct tdp *tdp, struct list_head *tables, bool walked, bool may_sleep)
+/* Give up a table whose subtables are appended to @tables. @live: the VM is; walks may be in
+ * the table. Else how much was mapped there is of no interest any more.
+ */
+static void table_free(struct tdp *tdp, struct page *page, struct list_head *tables, bool live)
+{
+	int level = page_private(page) & TABLE_LEVEL;
+
+	if (live || level > 1)
+		atomic_long_sub(empty_table(tdp->format, page, level, tables), &tdp->pages[level]);
+	if (live) {
+		page->index = (unsigned long)tdp;
+		call_rcu(&page->rcu_head, table_page_free_rcu);
+	} else {
+		table_page_free(page);
+		atomic_long_dec(&tdp->pages[0]);
+	}
+}
+
+static void tables_free(struct tdp *tdp, struct list_head *tables, bool live, bool may_sleep)
 {
 	struct page *page;
 
 	while ((page = list_first_entry_or_null(tables, struct page, lru))) {
 		list_del(&page->lru);
-		table_free(tdp, page, tables, walked);
+		table_free(tdp, page, tables, live);
 		if (may_sleep)
 			cond_resched();
 	}
@@ -286,6 +303,20 @@ void tdp_zap_all(struct vm *vm)
 
 	for (sp = 0; sp < NR_SPACES; sp++)
 		tdp_zap(vm, sp, 0, U64_MAX);
+}
+
+void tdp_drop_all(struct vm *vm)
+{
+	struct tdp *tdp = &vm->tdp;
+	LIST_HEAD(tables);
+	enum space sp;
+
+	write_lock(&tdp->lock);
+	for (sp = 0; sp < NR_SPACES; sp++)
+		tdp_zap_locked(tdp, sp, 0, U64_MAX, &tables);
+	write_unlock(&tdp->lock);
+	tables_free(tdp, &tables, false, true);
+	atomic_long_set(&tdp->pages[1], 0);
 }
 
 void tdp_set_guest_caches(struct vm *vm, bool guest)
@@ -810,5 +841,7 @@ void tdp_free(struct vm *vm)
 		tdp->root[i] = 0;
 	}
 	tables_free(tdp, &tables, false, true);
+	if (atomic_long_read(&tdp->pages[0]))
+		rcu_barrier();	/* they count down in here */
 	free_page((unsigned long)tdp->own.page);
 }

@@ -41,7 +41,7 @@ struct tdp {
 	} own;
 	u64 root[NR_SPACES];		/* hpa; 0: none yet (tdp_add_space()) */
 	unsigned long max_tables;	/* what user space allows; 0: any number; vm->mutex to set */
-	atomic_long_t pages[4];		/* leaves of level 1..3, [0] table pages: statistics */
+	atomic_long_t pages[4];		/* leaves of level 1..3, [0] table pages until they are freed */
 };
 
 enum tdp_result {
@@ -79,6 +79,8 @@ u64 tdp_max_gfn(const struct tdp *tdp);
 /* Drop every mapping of [start, end) in frames and flush TLBs. Takes the lock; may sleep. */
 void tdp_zap(struct vm *vm, enum space sp, u64 start_gfn, u64 end_gfn);
 void tdp_zap_all(struct vm *vm);
+/* The same when no vCPU runs, and none will: nothing is waited for. */
+void tdp_drop_all(struct vm *vm);
 /* Does the guest say what of its memory is cached, and when caches are written back? */
 void tdp_set_guest_caches(struct vm *vm, bool guest);
 /*
@@ -107,7 +109,9 @@ void tdp_limit_exit(void);
 /* KVM_SET_NR_MMU_PAGES, KVM_GET_NR_MMU_PAGES; take vm->mutex. 0, a number, or -EINVAL. */
 int tdp_set_limit(struct vm *vm, u32 pages);
 long tdp_get_limit(struct vm *vm);
-/* A table is to be made: drop all if there are too many. No lock held. */
+/* A table is to be made: if there are too many drop all, and wait until they are freed. No
+ * lock held.
+ */
 void tdp_enforce_limit(struct vm *vm);
 
 extern bool tdp_nx_huge_pages;		/* large pages are not executable; a module parameter */

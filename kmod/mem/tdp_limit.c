@@ -94,8 +94,11 @@ void tdp_enforce_limit(struct vm *vm)
 {
 	unsigned long limit = READ_ONCE(vm->tdp.max_tables);
 
-	if (limit && atomic_long_read(&vm->tdp.pages[0]) >= limit)
-		tdp_zap_all(vm);
+	if (!limit || atomic_long_read(&vm->tdp.pages[0]) < limit)
+		return;
+	tdp_zap_all(vm);
+	/* Those of other vCPUs that came before count until then, too. */
+	rcu_barrier();
 }
 
 /* --- nx_huge_pages: auto, off, force, or a truth value --- */
