@@ -329,7 +329,8 @@ static uint64_t written_now(void *hva, uint64_t ns)
 	return mask;
 }
 
-#define A_MOMENT	200000ul	/* ns: an exit, a fault, an entry */
+#define A_MOMENT	200000ul	/* ns: an exit, a fault, an entry; more where that is too short */
+#define LONG_MOMENT	50000000ul
 #define LONG_ENOUGH	10000000000ul
 
 /* Many rounds, but on a machine that is slow some will do. */
@@ -347,7 +348,7 @@ typedef void clear_fn(FIXTURE_DATA(dirty) *self);
  */
 static void clear_under_a_hot_tlb(FIXTURE_DATA(dirty) *self, clear_fn *clear)
 {
-	uint64_t written, all = 0;
+	uint64_t written, all = 0, moment = A_MOMENT;
 	struct runner *runner;
 
 	vcpu_start(self->vcpu, guest_hammer, 0);
@@ -356,7 +357,8 @@ static void clear_under_a_hot_tlb(FIXTURE_DATA(dirty) *self, clear_fn *clear)
 		written = written_now(self->hva, LONG_ENOUGH);
 		need(written == HOT_MASK, "the guest stands still");
 		clear(self);
-		written = written_now(self->hva, A_MOMENT);
+		written = written_now(self->hva, moment);
+		moment = written || moment > LONG_MOMENT ? moment : 2 * moment;
 		need(!get_log(self, SLOT), "KVM_GET_DIRTY_LOG: %m");
 		need(!(written & ~self->bitmap[0]), "round %lu: %#lx are written, %#lx are told",
 		     round, written, self->bitmap[0]);
@@ -664,7 +666,7 @@ static uint64_t told(FIXTURE_DATA(ring) *self)
  */
 TEST_F_TIMEOUT(ring, reset_under_a_hot_tlb, 120)
 {
-	uint64_t written = 0, all = 0;
+	uint64_t written = 0, all = 0, moment = A_MOMENT;
 	struct runner *runner;
 
 	HOT_ROUNDS(round) {
@@ -675,7 +677,8 @@ TEST_F_TIMEOUT(ring, reset_under_a_hot_tlb, 120)
 		while (collect(self) >= 0)
 			;
 		ASSERT_LE(0, kvm_ioctl(self->vm->fd, KVM_RESET_DIRTY_RINGS, 0));
-		written = written_now(self->hva, A_MOMENT);
+		written = written_now(self->hva, moment);
+		moment = written || moment > LONG_MOMENT ? moment : 2 * moment;
 		in_guest(self->vm, guest_stop) = 1;
 		runner_wait(runner);
 		ASSERT_EQ(0, written & ~told(self)) {
