@@ -620,8 +620,8 @@ static bool may_deviate_in_vex(const struct test *t)
 	/* L is not ignored where it has no meaning. */
 	if (insn->vl == 32 && OPERAND_SIZE(insn->row->src) != SZ_X)
 		return true;
-	/* The fourth bit of vvvv counts outside 64-bit code. */
-	return t->mode != INSN_LONG64 && (insn->vvvv || vvvv_beyond_7(t));
+	/* The fourth bit of vvvv counts outside 64-bit code, and so does B. */
+	return t->mode != INSN_LONG64 && (insn->vvvv || vvvv_beyond_7(t) || vex_b(t));
 }
 
 /* and some instructions. */

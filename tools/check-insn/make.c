@@ -321,3 +321,13 @@ bool vvvv_beyond_7(const struct test *t)
 			return !(t->bytes[i + 2] & 0x40);
 	return false;
 }
+
+bool vex_b(const struct test *t)
+{
+	unsigned int i;
+
+	for (i = 0; i + 1 < t->insn.len; i++)
+		if (t->bytes[i] == 0xc4)
+			return !(t->bytes[i + 1] & 0x20);
+	return false;
+}

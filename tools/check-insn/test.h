@@ -68,6 +68,8 @@ u64 undefined_flags(const struct test *t);
 bool undefined_result(const struct test *t);
 /* Bit 3 of vvvv is set, which is nothing in 16- and 32-bit code, but some CPUs look at it. */
 bool vvvv_beyond_7(const struct test *t);
+/* The same of B in a VEX prefix of three bytes. */
+bool vex_b(const struct test *t);
 
 /*
  * system.c: a system instruction at CPL 0 or 3, with descriptors, stacks and pointers for it in
