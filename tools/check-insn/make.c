@@ -311,23 +311,28 @@ bool undefined_result(const struct test *t)
 	       t->insn.opsize == 2;
 }
 
-/* Its bits are written inverted. */
-bool vvvv_beyond_7(const struct test *t)
+/* The C4 or 62 of a longer VEX or an EVEX prefix, or NULL. */
+static const u8 *vex_prefix(const struct test *t)
 {
 	unsigned int i;
 
-	for (i = 0; i + 2 < t->insn.len; i++)
+	for (i = 0; i + 2 < t->insn.len && t->bytes[i] != 0xc5; i++)
 		if (t->bytes[i] == 0xc4 || t->bytes[i] == 0x62)
-			return !(t->bytes[i + 2] & 0x40);
-	return false;
+			return t->bytes + i;
+	return NULL;
+}
+
+/* Their bits are written inverted. */
+bool vvvv_beyond_7(const struct test *t)
+{
+	const u8 *vex = vex_prefix(t);
+
+	return vex && !(vex[2] & 0x40);
 }
 
 bool vex_b(const struct test *t)
 {
-	unsigned int i;
+	const u8 *vex = vex_prefix(t);
 
-	for (i = 0; i + 1 < t->insn.len; i++)
-		if (t->bytes[i] == 0xc4)
-			return !(t->bytes[i + 1] & 0x20);
-	return false;
+	return vex && !(vex[1] & 0x20);
 }

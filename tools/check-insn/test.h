@@ -68,7 +68,7 @@ u64 undefined_flags(const struct test *t);
 bool undefined_result(const struct test *t);
 /* Bit 3 of vvvv is set, which is nothing in 16- and 32-bit code, but some CPUs look at it. */
 bool vvvv_beyond_7(const struct test *t);
-/* The same of B in a VEX prefix of three bytes. */
+/* The same of B. */
 bool vex_b(const struct test *t);
 
 /*
