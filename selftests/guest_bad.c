@@ -187,6 +187,50 @@ TEST_F(bad, debug_exceptions_without_end)
 	EXPECT_TRUE(r == -EINTR || r == 0);
 }
 
+/* Likewise with #AC: at CPL 3, and so is the handler, on a stack that is not aligned. */
+extern const char misaligned[], misaligned_end[];
+asm(".pushsection .rodata\n"
+	"misaligned: .code32\n"
+	"	mov %eax, (%esp)\n"
+	"	jmp misaligned\n"
+	"	.code64\n"
+	"misaligned_end:\n"
+	".popsection");
+
+#define VECTOR_AC	17
+#define USER_CODE	0x23	/* selectors, of 32 bits */
+#define USER_DATA	0x2b
+#define CR0_AM		(1u << 18)
+#define EFLAGS_AC	(1u << 18)
+
+TEST_F(bad, alignment_checks_without_end)
+{
+	uint64_t *gate = (uint64_t *)(self->vm->mem + GPA_DATA) + VECTOR_AC;
+	struct kvm_sregs s;
+	struct kvm_regs r;
+	int ret;
+
+	vm_load(self->vm, GPA_CODE, misaligned, misaligned_end);
+	vcpu_set_mode(self->vcpu, PROT, GPA_CODE, GPA_STACK - 1);
+	*gate = GPA_CODE | USER_CODE << 16 | 0xeeull << 40;
+	get_sregs(self->vcpu, &s);
+	s.cr0 |= CR0_AM;
+	s.idt.base = GPA_DATA;
+	s.idt.limit = 0xfff;
+	s.cs.selector = USER_CODE;
+	s.ss.selector = s.ds.selector = s.es.selector = USER_DATA;
+	s.cs.dpl = s.ss.dpl = s.ds.dpl = s.es.dpl = 3;
+	set_sregs(self->vcpu, &s);
+	get_regs(self->vcpu, &r);
+	r.rflags |= EFLAGS_AC;
+	set_regs(self->vcpu, &r);
+	alarm_in(100);
+	ret = vcpu_run(self->vcpu);
+	EXPECT_TRUE(ret == -EINTR || ret == 0) {
+		TH_LOG("%d, %s", ret, exit_text(self->vcpu));
+	}
+}
+
 /* Page tables in a hole: every look at them is an access to nothing. */
 TEST_F(bad, page_tables_in_a_hole)
 {

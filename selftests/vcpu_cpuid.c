@@ -141,6 +141,14 @@ TEST_F(cpuid, fixed_after_the_first_run)
 {
 	struct kvm_cpuid_entry2 *e = find_cpuid(self->table, 0x80000002, 0);
 
+	/* a run that does not come to the guest is none */
+	self->vcpu->run->immediate_exit = 1;
+	EXPECT_EQ(-EINTR, vcpu_run(self->vcpu));
+	self->vcpu->run->immediate_exit = 0;
+	e->ebx ^= 1;
+	EXPECT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_CPUID2, self->table));
+	e->ebx ^= 1;
+	EXPECT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_CPUID2, self->table));
 	ask(self->vcpu, 0, 0);
 	/* the same again is fine, as hot-plugged CPUs need it */
 	EXPECT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_CPUID2, self->table));

@@ -344,6 +344,41 @@ TEST_F(debug, single_step)
 	}
 }
 
+/* Shadows are no obstacle: each run ends further on, though maybe not at each instruction. */
+extern char step_sti[], step_sti_end[];
+asm(".pushsection .rodata\n"
+	"step_sti:\n"
+	"	sti\n"
+	"	nop\n"
+	"	cli\n"
+	"	mov %ss, %eax\n"
+	"	mov %eax, %ss\n"
+	"	cpuid\n"
+	"	sti\n"
+	"	cpuid\n"
+	"	cli\n"
+	"	nop\n"
+	"step_sti_end:\n"
+	".popsection");
+
+TEST_F(debug, single_step_of_shadows)
+{
+	uint64_t at = GPA_CODE, end = GPA_CODE + (step_sti_end - step_sti);
+
+	vm_load(self->vm, GPA_CODE, step_sti, step_sti_end);
+	vcpu_set_mode(self->vcpu, LONG, GPA_CODE, GPA_STACK);
+	ASSERT_EQ(0, set_debug(self->vcpu, KVM_GUESTDBG_SINGLESTEP, 0, 0));
+	while (at < end) {
+		ASSERT_EQ(0, vcpu_run(self->vcpu));
+		ASSERT_EQ(KVM_EXIT_DEBUG, self->vcpu->run->exit_reason) {
+			TH_LOG("%s", exit_text(self->vcpu));
+		}
+		ASSERT_LT(at, self->vcpu->run->debug.arch.pc);
+		ASSERT_GE(at + 4, self->vcpu->run->debug.arch.pc);
+		at = self->vcpu->run->debug.arch.pc;
+	}
+}
+
 /* --- events held back --- */
 
 static GUEST void on_irq(struct frame *frame)

@@ -314,4 +314,40 @@ TEST_F(regs, refused_entry_is_explained)
 	EXPECT_EQ(7, vcpu_run_done(self->vcpu));
 }
 
+static GUEST void on_interrupt(struct frame *f)
+{
+	out32(PORT_DONE, f->vector);
+}
+
+/* An interrupt that user space gives with IF clear: Intel's CPUs refuse it. */
+TEST_F(regs, refused_interrupt_is_explained)
+{
+	struct vm *vm = vm_new(VM_NO_IRQCHIP);
+	struct vcpu *vcpu = vcpu_new(vm, 0);
+	struct kvm_interrupt irq = { .irq = 0x40 };
+	struct kvm_regs r;
+
+	in_guest(vm, guest_handler[0x40]) = on_interrupt;
+	vcpu_start(vcpu, guest_well, 0);
+	ASSERT_EQ(0, kvm_ioctl(vcpu->fd, KVM_INTERRUPT, &irq));
+	EXPECT_EQ(0, vcpu_run(vcpu));
+	if (vcpu->run->exit_reason == KVM_EXIT_FAIL_ENTRY) {
+		if (device_is_vitro()) {
+			EXPECT_NE(NULL, strstr(refusal(vcpu), "RFLAGS")) {
+				TH_LOG("%s", refusal(vcpu));
+			}
+		}
+		/* nothing is lost of it */
+		get_regs(vcpu, &r);
+		r.rflags |= 0x200;
+		set_regs(vcpu, &r);
+		EXPECT_EQ(0x40, vcpu_run_done(vcpu));
+	} else {
+		EXPECT_TRUE(exit_is_io(vcpu, KVM_EXIT_IO_OUT, PORT_DONE)) {
+			TH_LOG("%s", exit_text(vcpu));
+		}
+	}
+	vm_free(vm);
+}
+
 TEST_HARNESS_MAIN

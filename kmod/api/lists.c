@@ -244,7 +244,7 @@ static int cpuid_set(struct vcpu *v, struct kvm_cpuid_entry2 *entry, u32 count)
 
 	if (ret)
 		return ret;
-	if (v->ran) {
+	if (v->stat.entries) {	/* the guest may have looked */
 		if (!cpuid_same(v, entry, count))
 			return -EINVAL;
 		kvfree(entry);

@@ -160,10 +160,26 @@ static void reclaim(struct vcpu *v)
 	ev->again.type = EVENT_NONE;
 }
 
+/* Not RF: of traps, aborts, and #DB, which says itself what it is. */
+#define NO_RF	(BIT(X86_TRAP_DB) | BIT(X86_TRAP_BP) | BIT(X86_TRAP_OF) | BIT(X86_TRAP_DF) | \
+		 BIT(X86_TRAP_MC))
+
 /*
- * Carry out event_next()'s plan. An exception's CR2 and DR6 were set when it was raised.
- * Real hardware sets RF in the image that faults push, but not for traps (#DB, #BP, #OF).
+ * What a CPU does when it raises an exception, and not when one is injected: RF in the flags
+ * that a fault pushes, so that a breakpoint at its instruction does not hit again; and for
+ * #DB the debug registers' guard goes down, for the handler.
  */
+static void deliver_as_raised(struct vcpu *v, u8 vector)
+{
+	if (!(NO_RF & BIT(vector)))
+		regs_put(v, G_IP)->rflags |= X86_EFLAGS_RF;
+	if (vector == X86_TRAP_DB && regs_get(v, G_DR)->dr7 & DR7_GD) {
+		regs_put(v, G_DR)->dr7 &= ~DR7_GD;
+		vcpu_model_changed(v);
+	}
+}
+
+/* Carry out event_next()'s plan. An exception's CR2 and DR6 were set when it was raised. */
 static void inject_plan(struct vcpu *v, struct event_plan *plan)
 {
 	struct events *ev = &v->events;
@@ -186,6 +202,7 @@ static void inject_plan(struct vcpu *v, struct event_plan *plan)
 		ev->exception_pending = false;
 		if (unlikely(ev->has_payload || ev->at_insn))
 			deliver_rest(v);
+		deliver_as_raised(v, plan->inject.vector);
 		break;
 	}
 	ev->again.type = EVENT_NONE;
@@ -571,7 +588,6 @@ int vcpu_run(struct vcpu *v)
 {
 	int r;
 
-	v->ran = true;
 	if (unlikely(rcu_access_pointer(v->pid) != task_pid(current)))
 		note_thread(v);
 	if (unlikely(!irqchip_has_pic(v->vm)))

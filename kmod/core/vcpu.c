@@ -163,7 +163,9 @@ bool vcpu_load_pdptes(struct vcpu *v, u64 cr3)
 
 /*
  * What is trapped of a new vCPU. HLT must exit, or the host's CPU would idle in the guest,
- * unless user space has given it away. #UD is where the other vendor's hypercall ends.
+ * unless user space has given it away. #UD is where the other vendor's hypercall ends. #DB and
+ * #AC may be raised by their own delivery, which a CPU repeats for ever, and takes no interrupt
+ * of the host's meanwhile: then each exits.
  */
 static void policy_init(struct vcpu *v)
 {
@@ -173,7 +175,7 @@ static void policy_init(struct vcpu *v)
 	v->policy.pause = !(exits_off & KVM_X86_DISABLE_EXITS_PAUSE);
 	v->policy.mwait = !(exits_off & KVM_X86_DISABLE_EXITS_MWAIT);
 	v->policy.has_cstate = exits_off & KVM_X86_DISABLE_EXITS_CSTATE;
-	v->policy.exceptions = BIT(X86_TRAP_UD);
+	v->policy.exceptions = BIT(X86_TRAP_UD) | BIT(X86_TRAP_DB) | BIT(X86_TRAP_AC);
 	vcpu_request(v, REQ_POLICY);
 }
 

@@ -150,7 +150,6 @@ struct vcpu {
 	bool own_tf;			/* single-stepped: what the guest's TF was */
 	sigset_t sigset;
 	bool sigset_active;
-	bool ran;			/* KVM_RUN was called: SET_CPUID2 is refused */
 
 	struct pid __rcu *pid;		/* of the thread that ran it last; its own thread writes */
 	bool preempted;			/* that thread wants a CPU and has none; any thread reads */

@@ -68,7 +68,6 @@ bool dr_write(struct regs *r, u8 n, u64 val, struct fault *f)
 void debug_payload(struct regs *r, u64 payload)
 {
 	r->dr6 = dr6_fixed((r->dr6 & ~DR6_BREAKPOINTS) | payload);
-	r->dr7 &= ~DR7_GD;
 }
 
 /* Does a breakpoint of that kind look at that kind of access? */

@@ -52,8 +52,7 @@ int guest_debug_set(struct vcpu *v, const struct kvm_guest_debug *debug)
 	if (control & KVM_GUESTDBG_USE_SW_BP)
 		traps |= BIT(X86_TRAP_BP);
 	v->debug_traps = traps;
-	v->policy.exceptions = (v->policy.exceptions & ~(BIT(X86_TRAP_DB) | BIT(X86_TRAP_BP))) |
-			       traps;
+	v->policy.exceptions = (v->policy.exceptions & ~BIT(X86_TRAP_BP)) | traps;
 	if (!(control & KVM_GUESTDBG_SINGLESTEP))
 		clear_bit(REQ_DEBUG, &v->mailbox.requests);
 	vcpu_request(v, REQ_POLICY);

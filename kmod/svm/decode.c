@@ -209,12 +209,18 @@ enum verdict svm_private_exit(struct vcpu *v, struct vm_exit *e)
 	return exit_table[EXIT_EXCEPTION].handle(v, e);
 }
 
+/* What was to be injected has been taken back: svm_reclaim(). */
 bool svm_explain_refusal(struct vcpu *v, struct entry_fault *f)
 {
+	struct vmcb *vmcb = v->svm->vmcb;
 	const struct svm_entry entry = {
-		.vmcb = v->svm->vmcb,
+		.vmcb = vmcb,
 		.maxphyaddr = boot_cpu_data.x86_phys_bits,
 	};
+	bool found;
 
-	return svm_entry_check(&entry, f);
+	vmcb->control.event_inj = v->svm->refused_inj;
+	found = svm_entry_check(&entry, f);
+	vmcb->control.event_inj = 0;
+	return found;
 }

@@ -20,14 +20,36 @@ static const u32 inject_type[] = {
 	[EVENT_SOFT_IRQ]	= SVM_EVTINJ_TYPE_SOFT,
 };
 
+static void step_end(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->svm;
+
+	s->stepping = false;
+	s->vmcb->control.intercepts[INTERCEPT_EXCEPTION] = s->exceptions;
+}
+
+/*
+ * A TF of ours must not get into the flags that the event pushes. It ends the shadow: if an
+ * NMI waits for that it comes at the handler's first instruction.
+ *
+ * A CPU that has next RIP pushes it for #BP and #OF, in place of RIP, which is past the
+ * instruction already.
+ */
 void svm_inject(struct vcpu *v, const struct event *ev)
 {
 	struct vmcb_control_area *c = &v->svm->vmcb->control;
 
+	if (unlikely(v->svm->stepping)) {
+		step_end(v);
+		if (ev->type != EVENT_NMI)
+			vcpu_request(v, REQ_EXIT);
+	}
 	c->event_inj = ev->vector | inject_type[ev->type] | SVM_EVTINJ_VALID |
 		       (ev->has_error ? SVM_EVTINJ_VALID_ERR : 0);
 	c->event_inj_err = ev->error;
 	v->svm->soft_in = ev->type == EVENT_EXCEPTION && event_is_soft(ev->vector);
+	if (v->svm->soft_in)
+		c->next_rip = v->regs.rip;
 	if (ev->type == EVENT_NMI)
 		svm_set_nmi_masked(v, true);
 }
@@ -98,14 +120,6 @@ static void step_begin(struct vcpu *v)
 	s->vmcb->control.intercepts[INTERCEPT_EXCEPTION] |= BIT(X86_TRAP_DB);
 }
 
-static void step_end(struct vcpu *v)
-{
-	struct svm_vcpu *s = v->svm;
-
-	s->stepping = false;
-	s->vmcb->control.intercepts[INTERCEPT_EXCEPTION] = s->exceptions;
-}
-
 void svm_open_window(struct vcpu *v, u32 which)
 {
 	struct vmcb *vmcb = v->svm->vmcb;
@@ -171,6 +185,7 @@ bool svm_exit_step(struct vcpu *v)
 	if (!s->stepping)
 		return false;
 	step_end(v);
+	v->windows &= ~WINDOW_NMI;	/* if it is still shut, another step */
 	vcpu_request(v, REQ_IRQ);
 	return !s->step_tf;
 }

@@ -143,8 +143,13 @@ void svm_enter(struct vcpu *v)
 		v->stat.tlb_flushes += ctl->tlb_ctl == TLB_CONTROL_FLUSH_ASID;
 		ctl->tlb_ctl = TLB_CONTROL_DO_NOTHING;
 	}
-	ctl->event_inj = 0;	/* taken; exit_int_info tells if its delivery was cut off */
-	v->events.cut_off = ctl->exit_int_info & SVM_EXITINTINFO_VALID;
+	if (unlikely(ctl->exit_code == (u32)SVM_EXIT_ERR)) {
+		s->refused_inj = ctl->event_inj;
+		ctl->exit_int_info = 0;
+	} else {
+		ctl->event_inj = 0;	/* taken; exit_int_info tells if it was cut off */
+	}
+	v->events.cut_off = (ctl->exit_int_info | ctl->event_inj) & SVM_EXITINTINFO_VALID;
 	fetch_exit(s->vmcb, &v->regs);
 	if (unlikely(s->nmi_phase == NMI_IRET || s->stepping || s->soft_in))
 		svm_note_exit(v);

@@ -34,6 +34,7 @@ struct svm_vcpu {
 	u64 iret_rip;
 	u64 cr0_cache;		/* CR0.CD and CR0.NW as the guest set them: not passed on */
 	u32 exceptions;		/* the policy's, without those svm/event.c adds */
+	u32 refused_inj;	/* EVENTINJ of the last refused entry */
 	u8 nmi_phase;		/* enum nmi_phase */
 	bool soft_in;		/* the #BP or #OF that was injected last is on its way */
 	bool stepping;		/* TF is ours, to see an NMI window open */

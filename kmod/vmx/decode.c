@@ -131,6 +131,16 @@ static void fill_dr(struct vcpu *v, struct vm_exit *e)
 	e->dr.gpr = DEBUG_REG_ACCESS_REG(qual);
 }
 
+/*
+ * The shadow of MOV SS may have ended in an STI's, which blocks us but does not shut this
+ * window: it would open again at once.
+ */
+static void fill_nmi_window(struct vcpu *v, struct vm_exit *e)
+{
+	if (v->regs.shadow)
+		vmx_open_window(v, v->windows);
+}
+
 /* Who asks for it is in the qualification as in enum task_reason. */
 static void fill_task_switch(struct vcpu *v, struct vm_exit *e)
 {
@@ -148,7 +158,7 @@ static const struct decode_row rows[] = {
 	ROW(TRIPLE_FAULT,		SHUTDOWN),
 	ROW(INIT_SIGNAL,		HOST),
 	ROW(INTERRUPT_WINDOW,		WINDOW),
-	ROW(NMI_WINDOW,			WINDOW),
+	ROW(NMI_WINDOW,			WINDOW, false, fill_nmi_window),
 	ROW(TASK_SWITCH,		TASK_SWITCH, true, fill_task_switch),
 	ROW(CPUID,			CPUID, true),
 	ROW(HLT,			HLT, true),
@@ -213,6 +223,18 @@ void vmx_decode_exit(struct vcpu *v, struct vm_exit *e)
 		row->fill(v, e);
 }
 
+/* INT1 exits before it is executed, and is a trap: its handler returns to what follows. */
+static void pass_int1(struct vcpu *v)
+{
+	struct regs *r;
+
+	if ((v->vmx->intr_info & INTR_INFO_INTR_TYPE_MASK) != INTR_TYPE_PRIV_SW_EXCEPTION)
+		return;
+	r = regs_put(v, G_IP);
+	r->rip += vmcs_read(VM_EXIT_INSTRUCTION_LEN);
+	r->shadow = 0;
+}
+
 /* What only VMX has to deal with: a #DB that exits has not changed DR6 yet. */
 enum verdict vmx_private_exit(struct vcpu *v, struct vm_exit *e)
 {
@@ -224,16 +246,18 @@ enum verdict vmx_private_exit(struct vcpu *v, struct vm_exit *e)
 	if (!vcpu_debugged(v)) {
 		r = regs_put(v, G_DR);
 		r->dr6 = (r->dr6 & ~(u64)DR_TRAP_BITS) | why;
+		pass_int1(v);
 	}
 	return exit_table[EXIT_EXCEPTION].handle(v, e);
 }
 
-static void read_entry(struct vmx_entry *e)
+static void read_entry(const struct vmx_vcpu *s, struct vmx_entry *e)
 {
 	unsigned int i, seg;
 
 	for (i = 0; i < NR_VE; i++)
 		e->f[i] = vmcs_read(vmx_entry_fields[i]);
+	e->f[VE_EVENT] = s->refused_info;	/* the VMCS has it no more: vmx_reclaim() */
 	for (seg = 0; seg < NR_SEGS; seg++)
 		for (i = 0; i < NR_VE_PARTS; i++)
 			e->seg[seg][i] = vmcs_read(vmx_entry_seg_field(seg, i));
@@ -249,6 +273,6 @@ bool vmx_explain_refusal(struct vcpu *v, struct entry_fault *f)
 {
 	struct vmx_entry entry;
 
-	read_entry(&entry);
+	read_entry(v->vmx, &entry);
 	return vmx_entry_check(&entry, f);
 }

@@ -115,8 +115,10 @@ void vmx_note_exit(struct vcpu *v)
 {
 	struct vmx_vcpu *s = v->vmx;
 
-	if (unlikely(s->refused || (s->reason & VMX_EXIT_REASONS_FAILED_VMENTRY)))
+	if (unlikely(s->refused || (s->reason & VMX_EXIT_REASONS_FAILED_VMENTRY))) {
+		s->refused_info = s->entry_info;
 		return;
+	}
 	s->launched = true;
 	s->entry_info = 0;
 	s->nmi_masked = s->intr_state & GUEST_INTR_STATE_NMI;

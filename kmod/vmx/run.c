@@ -238,6 +238,8 @@ static noinstr void enter_irqoff(struct vcpu *v)
 
 void vmx_enter(struct vcpu *v)
 {
+	unsigned long host_debugctl;
+
 	if (unlikely(v->vmx->tsc_aux != v->msr.tsc_aux))
 		set_tsc_aux(v->vmx, v->msr.tsc_aux);
 	vmx_flush_entry(v);
@@ -245,7 +247,10 @@ void vmx_enter(struct vcpu *v)
 	vmx_start_timer(v);
 	if (unlikely(v->owns_debug))
 		set_debugreg(v->regs.dr6, 6);
+	host_debugctl = get_debugctlmsr();
 	enter_irqoff(v);
+	if (unlikely(host_debugctl))	/* the exit has cleared it */
+		update_debugctlmsr(host_debugctl);
 	vmx_fetch_exit(v);
 	vmx_note_exit(v);
 }

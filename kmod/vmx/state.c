@@ -291,26 +291,44 @@ static_assert(SHADOW_STI == GUEST_INTR_STATE_STI);
 static_assert(SHADOW_MOVSS == GUEST_INTR_STATE_MOV_SS);
 
 /* The CPU refuses STI's shadow with IF clear, and both shadows at once; MOV SS's blocks as much. */
-static u32 intr_state_of(const struct vmx_vcpu *s, const struct regs *r)
+static u32 intr_state_of(const struct vmx_vcpu *s, const struct regs *r, u32 shadow)
 {
-	u32 state = r->shadow;
+	u32 state = shadow;
 
 	if (state && (state & SHADOW_MOVSS || !(r->rflags & X86_EFLAGS_IF)))
 		state = GUEST_INTR_STATE_MOV_SS;
 	return state | (s->nmi_masked ? GUEST_INTR_STATE_NMI : 0);
 }
 
-static void flush_intr_state(struct vmx_vcpu *s, const struct regs *r)
+/*
+ * In a shadow the CPU wants a single step pending exactly if there is TF, whoever has set
+ * that, and whether or not the #DB has exited already. Where MOV SS held one off and its
+ * shadow has been passed since, that step is told by other means.
+ */
+static void flush_pending_step(const struct vmx_vcpu *s, const struct regs *r, u32 shadow)
 {
-	u32 state = intr_state_of(s, r);
+	u64 pending, step = shadow && r->rflags & X86_EFLAGS_TF ? DR_STEP : 0;
 
+	if (likely(!shadow && !(s->intr_state & GUEST_INTR_STATE_MOV_SS)))
+		return;
+	pending = vmcs_read(GUEST_PENDING_DBG_EXCEPTIONS);
+	if ((pending & DR_STEP) != step)
+		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, (pending & ~(u64)DR_STEP) | step);
+}
+
+/* Where user space steps there are no shadows: it has been told of the step that is pending. */
+static void flush_intr_state(struct vcpu *v)
+{
+	const struct regs *r = &v->regs;
+	struct vmx_vcpu *s = v->vmx;
+	u32 shadow = v->guest_debug.control & KVM_GUESTDBG_SINGLESTEP ? 0 : r->shadow;
+	u32 state = intr_state_of(s, r, shadow);
+
+	flush_pending_step(s, r, shadow);
 	if (state == s->intr_state)
 		return;
 	s->intr_state = state;
 	vmcs_write(GUEST_INTERRUPTIBILITY_INFO, state);
-	/* A shadow holds a single-step trap off too, and then it must be pending. */
-	if (r->shadow && (r->rflags & X86_EFLAGS_TF))
-		vmcs_write(GUEST_PENDING_DBG_EXCEPTIONS, DR_STEP);
 }
 
 static void write_changed(unsigned long field, u64 *known, u64 val)
@@ -329,7 +347,7 @@ void vmx_flush_entry(struct vcpu *v)
 	write_changed(GUEST_RSP, &s->rsp, r->gpr[R_RSP]);
 	write_changed(GUEST_RIP, &s->rip, r->rip);
 	write_changed(GUEST_RFLAGS, &s->rflags, r->rflags);
-	flush_intr_state(s, r);
+	flush_intr_state(v);
 	/* In a page that is not ours it is there, and the low bits with it. */
 	if (vmx_has(VMX_OPT_TPR_SHADOW) && s->vapic == s->own_vapic)
 		*(u32 *)(s->vapic + APIC_TASKPRI) = r->cr8 << 4;

@@ -73,6 +73,7 @@ struct vmx_vcpu {
 	bool cut_off;		/* so it was */
 	u32 entry_info;		/* an event to inject; 0 once it is in */
 	u32 entry_error;
+	u32 refused_info;	/* what the last refused entry had to inject */
 	bool nmi_masked;
 };
 
