@@ -20,6 +20,9 @@
 #define GP 13
 #define PF 14
 
+#define CR0_CD	(1ul << 30)
+#define RF	(1ul << 16)
+
 FIXTURE(exc) {
 	struct vm *vm;
 	struct vcpu *vcpu;
@@ -149,6 +152,35 @@ static GUEST uint64_t guest_control(uint64_t unused)
 TEST_F(exc, control_registers)
 {
 	run(self->vcpu, guest_control, 0);
+}
+
+/* Whatever becomes of the caches: a guest reads what it wrote. */
+static GUEST uint64_t guest_cache_bits(uint64_t unused)
+{
+	uint64_t cr0 = READ_CR(0), v;
+
+	for (int i = 0; i < 3; i++) {
+		WRITE_CR(0, cr0 | CR0_CD);
+		GUEST_ASSERT(READ_CR(0) == (cr0 | CR0_CD));
+		asm volatile("smsw %0" : "=r"(v));
+		GUEST_ASSERT((v & 0xffff) == (cr0 & 0xffff));
+		*(volatile uint16_t *)GPA_DATA = 0;
+		asm volatile("smsw (%0)" :: "r"(GPA_DATA) : "memory");
+		GUEST_ASSERT(*(volatile uint16_t *)GPA_DATA == (cr0 & 0xffff));
+		/* read, changed, and written back: with TS, and without */
+		WRITE_CR(0, READ_CR(0) | 8);
+		GUEST_ASSERT(READ_CR(0) == (cr0 | CR0_CD | 8));
+		asm volatile("clts");
+		GUEST_ASSERT(READ_CR(0) == (cr0 | CR0_CD));
+		WRITE_CR(0, READ_CR(0) & ~CR0_CD);
+		GUEST_ASSERT(READ_CR(0) == cr0);
+	}
+	return 0;
+}
+
+TEST_F(exc, cache_bits_of_cr0)
+{
+	run(self->vcpu, guest_cache_bits, 0);
 }
 
 static GUEST uint64_t guest_msrs(uint64_t unused)
@@ -685,6 +717,95 @@ TEST_F(exc, single_step_over_exits)
 	vcpu_start(self->vcpu, guest_step_exits, 0);
 	EXPECT_EQ(7, vcpu_run_until(self->vcpu, PORT_SYNC));
 	vcpu_run_done(self->vcpu);
+}
+
+/* A single step comes with STI's shadow still there, or after it where the CPU thinks so. */
+static GUEST uint64_t guest_step_sti(uint64_t unused)
+{
+	uint64_t after;
+
+	guest_handler[DB] = guest_note_debug;
+	asm volatile("pushf; orl $0x100, (%%rsp); popf; sti; 1: nop; cli; lea 1b(%%rip), %0"
+		     : "=r"(after) :: "memory", "cc");
+	GUEST_ASSERT(guest_db_count == 1);
+	GUEST_ASSERT(guest_db_rip == after || guest_db_rip == after + 1);
+	GUEST_ASSERT(guest_db_dr6 & 0x4000);
+	return 0;
+}
+
+TEST_F(exc, single_step_of_sti)
+{
+	run(self->vcpu, guest_step_sti, 0);
+}
+
+/* MOV SS does: the trap comes after the next instruction, once, whoever executes that. */
+static GUEST uint64_t guest_step_mov_ss(uint64_t unused)
+{
+	uint64_t after;
+
+	guest_handler[DB] = guest_note_debug;
+	asm volatile("mov %%ss, %%edi; xor %%eax, %%eax; xor %%ecx, %%ecx;"
+		     "pushf; orl $0x100, (%%rsp); popf; mov %%edi, %%ss; cpuid;"
+		     "1: lea 1b(%%rip), %0"
+		     : "=r"(after) :: "eax", "ebx", "ecx", "edx", "edi", "memory", "cc");
+	GUEST_SYNC(guest_db_count);
+	GUEST_ASSERT(guest_db_rip == after);
+	return 0;
+}
+
+TEST_F(exc, single_step_of_mov_ss)
+{
+	vcpu_start(self->vcpu, guest_step_mov_ss, 0);
+	EXPECT_EQ(1, vcpu_run_until(self->vcpu, PORT_SYNC));
+	vcpu_run_done(self->vcpu);
+}
+
+/* A fault's frame has RF, so that a breakpoint at the instruction does not hit again. */
+static volatile uint64_t fault_flags;
+
+static GUEST void note_flags(struct frame *f)
+{
+	fault_flags = f->rflags;
+	f->rip += 2;
+}
+
+static GUEST uint64_t guest_fault_flags(uint64_t unused)
+{
+	guest_handler[GP] = note_flags;
+	asm volatile("wrmsr" :: "c"(0x12345), "a"(0), "d"(0));
+	GUEST_ASSERT(fault_flags & RF);
+	/* it was the frame's alone */
+	asm volatile("pushf; pop %0" : "=r"(fault_flags));
+	GUEST_ASSERT(!(fault_flags & RF));
+	return 0;
+}
+
+TEST_F(exc, faults_of_the_hypervisor_have_rf)
+{
+	run(self->vcpu, guest_fault_flags, 0);
+}
+
+/* DEBUGCTL: what a guest may not have is refused, or not kept; it never ends the guest. */
+static GUEST uint64_t guest_debugctl(uint64_t unused)
+{
+	uint64_t v;
+
+	for (int bit = 0; bit < 64; bit++) {
+		if (guest_try_wrmsr(0x1d9, 1ul << bit) == -1) {
+			GUEST_ASSERT(guest_try_rdmsr(0x1d9, &v) == -1);
+			GUEST_ASSERT(v == 1ul << bit || v == 0);
+		} else {
+			GUEST_ASSERT(bit > 1 && guest_error == 0);
+		}
+		asm volatile("nop");
+	}
+	GUEST_ASSERT(guest_try_wrmsr(0x1d9, 0) == -1);
+	return 0;
+}
+
+TEST_F(exc, debugctl)
+{
+	run(self->vcpu, guest_debugctl, 0);
 }
 
 TEST_HARNESS_MAIN

@@ -150,6 +150,21 @@ TEST_F(msrs, bad_values_are_refused_and_change_nothing)
 	}
 }
 
+/* CPUID may promise 57 bits of address: a CPU that has 48 cannot hold them. */
+TEST_F(msrs, addresses_are_no_wider_than_the_cpus)
+{
+	static const uint32_t index[] = { LSTAR, 0xc0000083, 0xc0000102 };
+	struct kvm_cpuid2 *table = supported_cpuid(self->vm->dev);
+	struct kvm_cpuid_entry2 *leaf = find_cpuid(table, 7, 0);
+
+	if (!leaf || leaf->ecx & 1 << 16)
+		SKIP(return, "addresses_are_no_wider_than_the_cpus: this CPU has LA57");
+	leaf->ecx |= 1 << 16;
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_CPUID2, table));
+	for (int i = 0; i < ARRAY_SIZE(index); i++)
+		EXPECT_EQ(0, set_msr(self->vcpu, index[i], 1ull << 50));
+}
+
 static GUEST uint64_t guest_rdmsr(uint64_t index)
 {
 	uint64_t v = rdmsr(index);

@@ -55,6 +55,7 @@ struct host_caps {
 	u64 ucode_rev;		/* IA32_BIOS_SIGN_ID, signature in the high half */
 	u64 arch_capabilities;	/* IA32_ARCH_CAPABILITIES, 0 where there is none */
 	u64 de_cfg;		/* AMD DE_CFG; only LFENCE's bit is passed on */
+	u64 debugctl;		/* bits of DEBUGCTL that the backend lets a guest set */
 
 	/* Derived by cpuid_caps_init(). */
 	u64 can;		/* BIT_ULL(HAS_*): what a guest may be given */

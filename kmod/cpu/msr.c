@@ -37,21 +37,28 @@
 #define MCG_EXT_LMCE_EN		BIT_ULL(0)
 #define PAT_RESET		0x0007040600070406ULL
 
-/* MISC_ENABLE: a guest finds these as they are, and cannot change them. */
-#define MISC_FIXED		(BIT_ULL(7) | BIT_ULL(11) | BIT_ULL(12))
+/* MISC_ENABLE: a guest finds these as they are; the first stays so, the others refuse. */
+#define MISC_EMON		BIT_ULL(7)	/* performance monitoring */
+#define MISC_FIXED		(BIT_ULL(11) | BIT_ULL(12))
 #define MISC_RESET		(BIT_ULL(11) | BIT_ULL(12))	/* no BTS, no PEBS */
 
 /* --- Rules of single MSRs ------------------------------------------------- */
 
+/* The guest's CPUID may say what the CPU that takes the value cannot do. */
+static bool has_la57(const struct cpu_model *m)
+{
+	return m->has & m->caps->can & BIT_ULL(HAS_LA57);
+}
+
 static bool check_canonical(const struct msr_access *a, u64 *val)
 {
-	return msr_canonical(*val, model_has(a->model, HAS_LA57));
+	return msr_canonical(*val, has_la57(a->model));
 }
 
 /* An AMD CPU takes any value and keeps less of it; an Intel CPU refuses. */
 static bool check_sysenter(const struct msr_access *a, u64 *val)
 {
-	u8 shift = model_has(a->model, HAS_LA57) ? 7 : 16;
+	u8 shift = has_la57(a->model) ? 7 : 16;
 
 	if (check_canonical(a, val))
 		return true;
@@ -101,8 +108,21 @@ static bool check_feat_ctl(const struct msr_access *a, u64 *val)
 	return a->host || !(a->old & FEAT_CTL_LOCKED);
 }
 
+/* Every CPU has LBR and BTF: if a guest has not, they are not kept. VM entry checks the rest. */
+static bool check_debugctl(const struct msr_access *a, u64 *val)
+{
+	u64 own = a->model->caps->debugctl;
+
+	if (*val & ~(own | DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF))
+		return false;
+	*val &= own;
+	return true;
+}
+
 static bool check_misc_enable(const struct msr_access *a, u64 *val)
 {
+	if (!a->host)
+		*val = (*val & ~MISC_EMON) | (a->old & MISC_EMON);
 	return a->host || !((a->old ^ *val) & MISC_FIXED);
 }
 
@@ -241,7 +261,7 @@ static const struct msr_row msr_table[] = {
 	{ ONE(MSR_IA32_PERF_CTL), FIXED(0), .flags = MSR_RDONLY },
 	{ ONE(MSR_IA32_MISC_ENABLE), IN_FILE(misc_enable), ANY, .reset = MISC_RESET,
 	  .check = check_misc_enable, .flags = MSR_SAVE },
-	{ ONE(MSR_IA32_DEBUGCTLMSR), IN_REGS(debugctl), .valid = 0x3f },
+	{ ONE(MSR_IA32_DEBUGCTLMSR), IN_REGS(debugctl), ANY, .check = check_debugctl },
 	{ RANGE(MSR_IA32_LASTBRANCHFROMIP, 4), FIXED(0), .flags = MSR_RDONLY },
 	{ ONE(MSR_IA32_POWER_CTL), IN_FILE(power_ctl), ANY, .flags = MSR_SAVE },
 	{ RANGE(MSR_MTRR_VAR_FIRST, MTRR_VARS * 2), IN_FILE(mtrr.var), ANY,

@@ -529,6 +529,8 @@ static enum verdict complete_cr(struct vcpu *v, const struct x86_insn *insn, str
 		e->cr.gpr = insn->rm;
 		return RETIRE;
 	}
+	if (is_0f(insn, 0x01) && (insn->modrm >> 3 & 7) == 4)
+		return glue_emulate(v, ~0ULL, WHY_OPERANDS);	/* SMSW */
 	if (is_0f(insn, 0x06)) {
 		e->cr.value = regs_get(v, G_CR)->cr0 & ~X86_CR0_TS;
 	} else if (is_0f(insn, 0x01) && (insn->modrm >> 3 & 7) == 6) {

@@ -30,6 +30,7 @@ static struct cpu *cpu_make(struct kunit *test, enum cpu_vendor vendor)
 	c->caps = (struct host_caps){
 		.cpuid = no_cpuid, .ucode_rev = 0x1000065ULL << 32,
 		.arch_capabilities = 0x69, .de_cfg = ~0ULL,
+		.debugctl = vendor == VENDOR_AMD ? 0x3f : 0,
 	};
 	c->m = (struct cpu_model){
 		.caps = &c->caps, .vendor = vendor,
@@ -296,6 +297,7 @@ static const struct {
 	{ MSR_MISC_FEATURES_ENABLES, GUEST, BOTH, false, 2 },
 	{ MSR_IA32_MISC_ENABLE, GUEST, BOTH, false, 1 },
 	{ MSR_IA32_MISC_ENABLE, GUEST, BOTH, true, 0x1801, 0x1801 },
+	{ MSR_IA32_MISC_ENABLE, GUEST, BOTH, true, 0x1881, 0x1801 },
 	{ MSR_IA32_MISC_ENABLE, HOST, BOTH, true, 1, 1 },
 	{ MSR_IA32_FEAT_CTL, GUEST, AMD, false, 0 },
 	{ MSR_IA32_FEAT_CTL, GUEST, INTEL, true, 1, 1 },
@@ -321,7 +323,10 @@ static const struct {
 	{ MSR_TSC_AUX, GUEST, INTEL, false, 0x100000005 },
 	{ MSR_K7_HWCR, GUEST, BOTH, true, 0x148 | BIT_ULL(18), BIT_ULL(18) },
 	{ MSR_K7_HWCR, GUEST, BOTH, false, 0x10 },
-	{ MSR_IA32_DEBUGCTLMSR, GUEST, BOTH, true, 1, 1 },
+	{ MSR_IA32_DEBUGCTLMSR, GUEST, AMD, true, 0x3f, 0x3f },
+	{ MSR_IA32_DEBUGCTLMSR, GUEST, INTEL, true, 3, 0 },
+	{ MSR_IA32_DEBUGCTLMSR, GUEST, INTEL, false, 4 },
+	{ MSR_IA32_DEBUGCTLMSR, HOST, INTEL, false, 8 },
 	{ MSR_IA32_DEBUGCTLMSR, GUEST, BOTH, false, 0x40 },
 
 	/* Constants: silently kept, or refused. */

@@ -36,6 +36,9 @@ u64 svm_iopm_pa, svm_msrpm_pa;
 
 static void *iopm, *msrpm;
 
+/* What a VMCB holds of DEBUGCTL; without LBR virtualization it has no effect. */
+#define DEBUGCTL_DEFINED	0x3f
+
 /* Of MSR_AMD64_TSC_RATIO. */
 #define TSC_FRAC_BITS	32
 
@@ -153,6 +156,8 @@ int svm_setup(struct host_caps *caps)
 	caps->tdp_levels = pgtable_l5_enabled() ? 5 : 4;
 	caps->tdp_max_leaf = 3;	/* the host has no 1G pages when the CPU has none */
 	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);
+	caps->invpcid = boot_cpu_has(X86_FEATURE_INVPCID);	/* works on the ASID's entries */
+	caps->debugctl = DEBUGCTL_DEFINED;
 	return 0;
 }
 

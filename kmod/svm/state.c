@@ -46,7 +46,9 @@ static void fetch_cr(struct vcpu *v, const struct vmcb_save_area *s)
 
 /*
  * CD and NW would make the whole guest uncached; caches are coherent here, so nothing
- * is lost, and only user space that asks for it gets it. MCE stays on: with it off a machine check would shut the host down.
+ * is lost, and only user space that asks for it gets it. A guest that has set them reads them
+ * back, and clears them in a CR0 that has them clear already. MCE stays on: with it off a
+ * machine check would shut the host down.
  */
 static void flush_cr(struct vcpu *v, struct vmcb_save_area *s)
 {
@@ -56,6 +58,8 @@ static void flush_cr(struct vcpu *v, struct vmcb_save_area *s)
 	s->cr0 = r->cr0;
 	if (vm_has_quirk(v->vm, KVM_X86_QUIRK_CD_NW_CLEARED))
 		s->cr0 &= ~CR0_CACHE;
+	svm_intercept(v->svm->vmcb, INTERCEPT_CR0_READ, s->cr0 != r->cr0);
+	svm_intercept(v->svm->vmcb, INTERCEPT_CR0_WRITE, s->cr0 != r->cr0);
 	s->cr2 = r->cr2;
 	s->cr3 = r->cr3;
 	s->cr4 = r->cr4 | X86_CR4_MCE;
