@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include "kselftest_harness.h"
 #include "guest.h"
 
@@ -439,6 +440,76 @@ TEST_F(race, lines_routes_and_chip_state)
 	pthread_join(thread, NULL);
 	finish(self);
 	EXPECT_LT(0, in_guest(self->vm, guest_turns));
+}
+
+/* An eventfd is bound to a line and taken from it by two threads at once. */
+struct binding {
+	struct vm *vm;
+	struct kvm_irqfd irq;
+};
+
+static int bind_event(const struct binding *b, int flags)
+{
+	struct kvm_irqfd irq = b->irq;
+
+	irq.flags = flags;
+	return kvm_ioctl(b->vm->fd, KVM_IRQFD, &irq);
+}
+
+static void *unbind_always(void *arg)
+{
+	while (!stop_fuzz)
+		need(!bind_event(arg, KVM_IRQFD_FLAG_DEASSIGN), "deassign: %m");
+	return NULL;
+}
+
+TEST_F(race, irqfds_come_and_go)
+{
+	struct binding b = { self->vm, {
+		.fd = eventfd(1, EFD_NONBLOCK), .gsi = 5,
+		.resamplefd = eventfd(0, EFD_NONBLOCK),
+	} };
+	int resample = cap(self->vm, KVM_CAP_IRQFD_RESAMPLE) ? KVM_IRQFD_FLAG_RESAMPLE : 0;
+	pthread_t thread[2];
+	int r;
+
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, unbind_always, &b);
+	for (int i = 0; i < 2; i++) {
+		FOR_MS(400) {
+			r = bind_event(&b, i ? resample : 0);
+			ASSERT_TRUE(!r || r == -EBUSY);
+		}
+	}
+	stop_fuzz = true;
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	EXPECT_EQ(0, bind_event(&b, KVM_IRQFD_FLAG_DEASSIGN));
+	EXPECT_EQ(0, bind_event(&b, 0));
+}
+
+/* The PIT ticks, acknowledged or not, until the last moment of a VM with many vCPUs. */
+TEST(ticks_while_a_vm_ends)
+{
+	struct kvm_reinject_control never = { .pit_reinject = 0 };
+	struct kvm_pit_state2 pit;
+
+	for (int round = 0; round < 10; round++) {
+		struct vm *vm = vm_new(VM_PIT);
+		struct vcpu *vcpu[60];
+
+		for (int i = 0; i < ARRAY_SIZE(vcpu); i++)
+			vcpu[i] = vcpu_new(vm, i);
+		need_ioctl(vm->fd, KVM_REINJECT_CONTROL, &never);
+		need_ioctl(vm->fd, KVM_GET_PIT2, &pit);
+		pit.channels[0] = (struct kvm_pit_channel_state){
+			.count = 240, .mode = 2, .rw_mode = 3, .gate = 1,	/* 200 us */
+		};
+		need_ioctl(vm->fd, KVM_SET_PIT2, &pit);
+		for (int i = 0; i < ARRAY_SIZE(vcpu); i++)
+			vcpu_free(vcpu[i]);
+		vm_free(vm);
+	}
 }
 
 /* vCPUs are made while others run and the VM's file is used. */

@@ -326,4 +326,37 @@ TEST(irqfd_resample)
 	EXPECT_EQ(1, count(irq.resamplefd));
 }
 
+/* Is the IOAPIC's pin 5 high? It is masked, so nothing is delivered. */
+static bool line_is_high(struct vm *vm)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
+
+	need_ioctl(vm->fd, KVM_GET_IRQCHIP, &chip);
+	return chip.chip.ioapic.irr & 1 << 5;
+}
+
+/* The last one of a line takes its level along: nobody else could lower it. */
+TEST(irqfd_resample_ends)
+{
+	struct vm *vm = vm_new(0);
+	struct kvm_irqfd irq[2];
+
+	if (!cap(vm, KVM_CAP_IRQFD_RESAMPLE))
+		SKIP(return, "irqfd_resample_ends: KVM_CAP_IRQFD_RESAMPLE is not reported");
+	for (int i = 0; i < 2; i++) {
+		irq[i] = (struct kvm_irqfd){ .fd = event(), .resamplefd = event(), .gsi = 5,
+					     .flags = KVM_IRQFD_FLAG_RESAMPLE };
+		ASSERT_EQ(0, kvm_ioctl(vm->fd, KVM_IRQFD, &irq[i]));
+	}
+	EXPECT_FALSE(line_is_high(vm));
+	signal_event(irq[0].fd);
+	EXPECT_TRUE(line_is_high(vm));
+	irq[0].flags |= KVM_IRQFD_FLAG_DEASSIGN;
+	ASSERT_EQ(0, kvm_ioctl(vm->fd, KVM_IRQFD, &irq[0]));
+	EXPECT_TRUE(line_is_high(vm));
+	irq[1].flags |= KVM_IRQFD_FLAG_DEASSIGN;
+	ASSERT_EQ(0, kvm_ioctl(vm->fd, KVM_IRQFD, &irq[1]));
+	EXPECT_FALSE(line_is_high(vm));
+}
+
 TEST_HARNESS_MAIN

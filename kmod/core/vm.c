@@ -108,10 +108,10 @@ static void vm_destroy(struct vm *vm)
 	tdp_notifier_unregister(vm);
 	iobus_free(&vm->pio);
 	iobus_free(&vm->mmio);
+	irqchip_free(vm);	/* the PIT's timer goes off until then, and looks for vCPUs */
 	vm_for_each_vcpu(vm, id, v)
 		vcpu_free(v);
 	xa_destroy(&vm->vcpus);
-	irqchip_free(vm);
 	coalesced_free(vm);
 	msr_filter_free(rcu_dereference_protected(vm->msr_filter, true));
 	slots_destroy(vm);

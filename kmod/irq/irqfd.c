@@ -4,7 +4,9 @@
  *
  * A signal injects right in the eventfd's wake-up callback. chip->irqfd_lock guards the
  * list; whoever takes an irqfd off the list frees it, from a work item if that happens in
- * the callback (the eventfd was closed). The resamplers' list is read under vm->srcu.
+ * the callback (the eventfd was closed). An irqfd is on the list before it is complete: who
+ * frees one waits for vm->mutex, under which it is made. The resamplers' list is read under
+ * vm->srcu.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -59,16 +61,36 @@ void irqfd_eoi(struct vm *vm, u32 gsi)
 	}
 }
 
-/* Off the list already: no one else has it. */
+/* Off the list of resamplers. The last one of a line takes its level along. */
+static void resampler_remove(struct irqfd *fd)
+{
+	struct vm *vm = fd->vm;
+	struct irqfd *other;
+	bool last = true;
+	int idx;
+
+	lockdep_assert_held(&vm->mutex);
+	list_del_rcu(&fd->resampler);
+	list_for_each_entry(other, &vm->irqchip->resamplers, resampler)
+		last &= other->gsi != fd->gsi;
+	if (!last)
+		return;
+	idx = srcu_read_lock(&vm->srcu);
+	irqchip_set_line(vm, IRQ_SOURCE_RESAMPLE, fd->gsi, false);
+	srcu_read_unlock(&vm->srcu, idx);
+}
+
+/* Off the list already: no one else will take it. */
 static void irqfd_free(struct irqfd *fd)
 {
 	u64 count;
 
+	mutex_lock(&fd->vm->mutex);
 	eventfd_ctx_remove_wait_queue(fd->event, &fd->wait, &count);
+	if (fd->resample)
+		resampler_remove(fd);
+	mutex_unlock(&fd->vm->mutex);
 	if (fd->resample) {
-		mutex_lock(&fd->vm->mutex);
-		list_del_rcu(&fd->resampler);
-		mutex_unlock(&fd->vm->mutex);
 		synchronize_srcu(&fd->vm->srcu);
 		eventfd_ctx_put(fd->resample);
 	}
@@ -163,21 +185,21 @@ static int irqfd_assign(struct vm *vm, const struct kvm_irqfd *args)
 			goto err_event;
 		}
 	}
+	mutex_lock(&vm->mutex);
 	r = enlist(fd);
 	if (r)
 		goto err_resample;
-	if (fd->resample) {
-		mutex_lock(&vm->mutex);
+	if (fd->resample)
 		list_add_tail_rcu(&fd->resampler, &vm->irqchip->resamplers);
-		mutex_unlock(&vm->mutex);
-	}
 	/* A signal that came before us counts. */
 	if (vfs_poll(f.file, &fd->poll) & EPOLLIN)
 		inject(fd);
+	mutex_unlock(&vm->mutex);
 	fdput(f);
 	return 0;
 
 err_resample:
+	mutex_unlock(&vm->mutex);
 	if (fd->resample)
 		eventfd_ctx_put(fd->resample);
 err_event:
