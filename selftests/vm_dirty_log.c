@@ -401,6 +401,90 @@ TEST_F_TIMEOUT(dirty, switched_on_under_a_hot_tlb, 120)
 	clear_under_a_hot_tlb(self, clear_by_switching_late);
 }
 
+/* --- a slot that moves --- */
+
+#define AWAY	(GPA_NOWHERE + 16 * MiB)
+
+static int slot_at(FIXTURE_DATA(dirty) *self, int flags, uint64_t gpa)
+{
+	return vm_slot(self->vm, SLOT, flags, gpa, PAGES * PAGE, self->hva);
+}
+
+/* It takes along what was written and not told yet, if it is logged before and after. */
+TEST_F(dirty, moved)
+{
+	static const int list[] = { 3, 70 };
+
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	write_pages(self, 2, list);
+	ASSERT_EQ(0, slot_at(self, KVM_MEM_LOG_DIRTY_PAGES, AWAY));
+	ASSERT_EQ(0, get_log(self, SLOT));
+	EXPECT_EQ(1 << 3, self->bitmap[0]);
+	EXPECT_EQ(1 << 6, self->bitmap[1]);
+	ASSERT_EQ(0, get_log(self, SLOT));
+	EXPECT_EQ(0, self->bitmap[0] | self->bitmap[1]);
+
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	write_pages(self, 2, list);
+	ASSERT_EQ(0, slot_at(self, 0, AWAY));
+	EXPECT_EQ(-ENOENT, get_log(self, SLOT));
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	ASSERT_EQ(0, get_log(self, SLOT));
+	EXPECT_EQ(0, self->bitmap[0] | self->bitmap[1]);
+}
+
+static volatile uint64_t guest_turn;
+
+static GUEST uint64_t turn_gpa(uint64_t turn)
+{
+	return (turn % 2 ? AWAY : GPA_NOWHERE) + turn % PAGES * PAGE;
+}
+
+/* One page a turn, and no exit when it is written. */
+static GUEST uint64_t guest_take_turns(uint64_t unused)
+{
+	volatile uint64_t *p;
+	uint64_t turn = 0;
+
+	while (!guest_stop) {
+		if (guest_turn == turn)
+			continue;
+		turn = guest_turn;
+		p = (void *)turn_gpa(turn);
+		(void)*p;	/* mapped, not written: where the CPU logs the next one is free */
+		*p = turn;
+	}
+	return 0;
+}
+
+/* What a CPU has noted of the slot's pages, and not yet told, is not lost either. */
+TEST_F_TIMEOUT(dirty, moved_under_a_guest, 120)
+{
+	struct runner *runner;
+
+	ASSERT_EQ(0, slot(self, KVM_MEM_LOG_DIRTY_PAGES));
+	in_guest(self->vm, guest_turn) = 0;
+	vcpu_start(self->vcpu, guest_take_turns, 0);
+	runner = runner_start(self->vcpu);
+	HOT_ROUNDS(round) {
+		uint64_t turn = round + 1, page = turn % PAGES;
+		volatile uint64_t *p = self->hva + page * PAGE;
+
+		ASSERT_EQ(0, slot_at(self, KVM_MEM_LOG_DIRTY_PAGES, turn % 2 ? AWAY : GPA_NOWHERE));
+		ASSERT_EQ(0, get_log(self, SLOT));
+		in_guest(self->vm, guest_turn) = turn;
+		while (*p != turn)
+			;
+		ASSERT_EQ(0, slot_at(self, KVM_MEM_LOG_DIRTY_PAGES, turn % 2 ? GPA_NOWHERE : AWAY));
+		ASSERT_EQ(0, get_log(self, SLOT));
+		ASSERT_NE(0, self->bitmap[page / 64] & 1ul << page % 64) {
+			TH_LOG("page %lu in round %lu", page, round);
+		}
+	}
+	in_guest(self->vm, guest_stop) = 1;
+	runner_wait(runner);
+}
+
 /* --- KVM_CLEAR_DIRTY_LOG --- */
 
 static int manual(FIXTURE_DATA(dirty) *self, uint64_t arg)

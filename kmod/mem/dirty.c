@@ -59,12 +59,12 @@ static void count_log(struct vm *vm, int by)
 		vm_request_all(vm, REQ_POLICY, true);
 }
 
-int slot_init_log(struct vm *vm, struct memslot *slot)
+int slot_init_log(struct vm *vm, struct memslot *slot, const struct memslot *old)
 {
-	int ret = log_alloc(vm, slot->npages, &slot->dirty_bitmap);
-
-	if (ret)
-		return ret;
+	if (old && old->dirty_bitmap)
+		slot->dirty_bitmap = old->dirty_bitmap;
+	else if (log_alloc(vm, slot->npages, &slot->dirty_bitmap))
+		return -ENOMEM;
 	slot->logged = true;
 	count_log(vm, 1);
 	return 0;

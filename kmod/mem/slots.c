@@ -7,9 +7,10 @@
  * Rules and errnos are those of Linux's Documentation/virt/kvm/api.rst.
  *
  * A slot comes: into by_hva first, so that the notifier knows it before a fault can
- * find it in by_gfn. A slot goes: out of by_gfn, then its mappings (tdp_zap(), which
- * makes faults under way start again), then out of by_hva, then no reader is left
- * (SRCU), then it is freed. A slot that moves is a new one with the old one's number.
+ * find it in by_gfn. A slot goes: faults map nothing of it any more and start again, then
+ * its mappings go (tdp_zap(), and with it CPUs tell what they have logged of it), then it
+ * leaves by_gfn, then by_hva, then no reader is left (SRCU), then it is freed. A slot that
+ * moves is a new one with the old one's number, and with its dirty bitmap.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -124,7 +125,9 @@ static bool overlaps(struct slots *slots, const struct kvm_userspace_memory_regi
 
 /* --- changes --- */
 
-static struct memslot *slot_alloc(struct vm *vm, const struct kvm_userspace_memory_region *r)
+/* @old: the slot in whose place it comes, or NULL. */
+static struct memslot *slot_alloc(struct vm *vm, const struct kvm_userspace_memory_region *r,
+				  const struct memslot *old)
 {
 	struct memslot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
 
@@ -138,7 +141,7 @@ static struct memslot *slot_alloc(struct vm *vm, const struct kvm_userspace_memo
 	slot->space = slot_id_space(r->slot);
 	slot->hva_node.start = slot->hva;
 	slot->hva_node.last = slot_hva_end(slot) - 1;
-	if (r->flags & KVM_MEM_LOG_DIRTY_PAGES && slot_init_log(vm, slot)) {
+	if (r->flags & KVM_MEM_LOG_DIRTY_PAGES && slot_init_log(vm, slot, old)) {
 		kfree(slot);
 		return NULL;
 	}
@@ -178,8 +181,11 @@ static void gfn_store(struct slots *slots, const struct memslot *slot, void *ent
 /* Nothing finds the slot by frame any more, and nothing of it is mapped. */
 static void slot_withdraw(struct vm *vm, struct memslot *slot)
 {
-	gfn_store(&vm->slots, slot, NULL);
+	write_lock(&vm->tdp.lock);
+	slot->leaving = true;
+	write_unlock(&vm->tdp.lock);
 	tdp_zap(vm, slot->space, slot->base_gfn, slot->base_gfn + slot->npages);
+	gfn_store(&vm->slots, slot, NULL);
 	hva_remove(vm, slot);
 }
 
@@ -200,7 +206,7 @@ static int slot_create(struct vm *vm, const struct kvm_userspace_memory_region *
 
 	if (overlaps(slots, r, NULL))
 		return -EEXIST;
-	slot = slot_alloc(vm, r);
+	slot = slot_alloc(vm, r, NULL);
 	if (!slot)
 		return -ENOMEM;
 	ret = xa_err(xa_store(&slots->by_id, slot->id, slot, GFP_KERNEL_ACCOUNT));
@@ -231,7 +237,7 @@ static int slot_move(struct vm *vm, struct memslot *old,
 
 	if (overlaps(slots, r, old))
 		return -EEXIST;
-	new = slot_alloc(vm, r);
+	new = slot_alloc(vm, r, old);
 	if (!new)
 		return -ENOMEM;
 	slot_withdraw(vm, old);
@@ -239,6 +245,8 @@ static int slot_move(struct vm *vm, struct memslot *old,
 	slot_publish(vm, new);
 	synchronize_srcu_expedited(&vm->srcu);
 	slot_forget_log(vm, old);
+	if (new->dirty_bitmap)
+		old->dirty_bitmap = NULL;	/* it is new's */
 	slot_free(old);
 	return 0;
 }

@@ -35,6 +35,7 @@ struct memslot {
 	u32 flags;			/* KVM_MEM_READONLY or 0 */
 	u32 id;				/* as user space says it, the space included */
 	u8 space;			/* enum space */
+	bool leaving;			/* nothing of it is mapped any more; tdp.lock */
 	bool logged;			/* writes are told to user space; tdp.lock, srcu */
 	unsigned long *dirty_bitmap;	/* one bit a page, unless vCPUs have rings; as logged */
 };
@@ -167,7 +168,8 @@ void dirty_ring_push(struct vcpu *v, const struct memslot *slot, u64 gfn);
 int dirty_ring_reset_all(struct vm *vm);
 
 /* mem/dirty.c, for slots.c: vm->mutex held. */
-int slot_init_log(struct vm *vm, struct memslot *slot);		/* 0 or -ENOMEM */
+/* @old, or NULL: what is dirty in this slot is so in @slot; 0 or -ENOMEM */
+int slot_init_log(struct vm *vm, struct memslot *slot, const struct memslot *old);
 void slot_forget_log(struct vm *vm, struct memslot *slot);	/* before it is freed */
 int slot_start_log(struct vm *vm, struct memslot *slot);	/* 0 or -ENOMEM */
 void slot_stop_log(struct vm *vm, struct memslot *slot);

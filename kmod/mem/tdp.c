@@ -15,8 +15,8 @@
  *  - ... mapped between the calls: refused, the address is in the hull;
  *  - ... mapped after the second: refused, seq differs;
  *  - seq read after the second: what is read is the changed entry.
- * The removal of a slot is the same with one call: the slot has left the tree when
- * tdp_zap() bumps seq, so a fault that saw it is undone or refused.
+ * A slot that goes is marked so before tdp_zap(), under the lock too: a fault that saw it is
+ * undone or refused.
  *
  * TLBs: each removal counts in tdp->removed, under the lock. After a flush,
  * tdp->flushed says how many removals it covers. Whoever comes to take memory away, and
@@ -527,12 +527,12 @@ static int level_without_code(struct tdp *tdp, const struct want *w, int level)
 	return level;
 }
 
-/* Was the host's mapping of what a leaf at @level shows taken away since w->seq? */
+/* Was what a leaf at @level shows taken away since w->seq, its slot or the host's mapping? */
 static bool raced(struct tdp *tdp, const struct want *w, int level)
 {
 	unsigned long size = PAGE_SIZE * tdp_span(level), start = w->hva & -size;
 
-	if (tdp->seq != w->seq)
+	if (tdp->seq != w->seq || w->slot->leaving)
 		return true;
 	return tdp->invalidating && start < tdp->inv_end && start + size > tdp->inv_start;
 }
