@@ -280,22 +280,29 @@ static void ioapic_publish(struct irqchip *chip)
 		vcpu_request(v, REQ_APIC);
 }
 
-static int ioapic_send(struct irqchip *chip, unsigned int n, const struct apic_msg *msg,
-		       const u8 *from)
+/* Nobody took the message of @pin: true: there is another one. */
+static bool ioapic_undelivered(struct irqchip *chip, u8 pin, struct apic_msg *msg)
 {
 	unsigned long flags;
+	bool again;
+
+	raw_spin_lock_irqsave(&chip->lock, flags);
+	again = vioapic_undelivered(&chip->ioapic, pin);
+	vioapic_message(&chip->ioapic, pin, msg);
+	raw_spin_unlock_irqrestore(&chip->lock, flags);
+	return again;
+}
+
+static int ioapic_send(struct irqchip *chip, unsigned int n, struct apic_msg *msg, const u8 *from)
+{
 	unsigned int i;
-	int taken = 0;
+	int taken = 0, r;
 
 	for (i = 0; i < n; i++) {
-		int r = irqchip_send(chip->vm, &msg[i], NULL);
-
+		do
+			r = irqchip_send(chip->vm, &msg[i], NULL);
+		while (!r && ioapic_undelivered(chip, from[i], &msg[i]));
 		taken += r;
-		if (r)
-			continue;
-		raw_spin_lock_irqsave(&chip->lock, flags);
-		vioapic_undelivered(&chip->ioapic, from[i]);
-		raw_spin_unlock_irqrestore(&chip->lock, flags);
 	}
 	return taken;
 }

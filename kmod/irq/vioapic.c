@@ -54,8 +54,11 @@ static bool pin_service(struct vioapic *io, unsigned int pin)
 		io->edges_sent |= 1u << pin;
 		return true;
 	}
-	if (entry & REDIR_REMOTE_IRR)
+	if (entry & REDIR_REMOTE_IRR) {
+		io->held_back |= 1u << pin;
 		return false;
+	}
+	io->held_back &= ~(1u << pin);
 	io->redir[pin] |= REDIR_REMOTE_IRR;
 	return true;
 }
@@ -125,11 +128,15 @@ void vioapic_message(const struct vioapic *io, unsigned int pin, struct apic_msg
  * @io:		the IOAPIC
  * @pin:	the pin
  *
- * No EOI will come, so a level-triggered pin must not wait for one.
+ * No EOI will come, so a level-triggered pin must not wait for one. What happened since the
+ * message was made may have been held back by it: a new destination, a line that came anew.
+ *
+ * Return: true: that is so; send vioapic_message(pin) now.
  */
-void vioapic_undelivered(struct vioapic *io, unsigned int pin)
+bool vioapic_undelivered(struct vioapic *io, unsigned int pin)
 {
 	io->redir[pin] &= ~REDIR_REMOTE_IRR;
+	return (io->held_back & (1u << pin)) && pin_reassert(io, pin);
 }
 
 /**
@@ -332,6 +339,7 @@ u32 vioapic_set(struct vioapic *io, const struct kvm_ioapic_state *in)
 	io->id = in->id & ID_MASK;
 	io->lines = 0;
 	io->edges_sent = 0;
+	io->held_back = 0;
 	for (pin = 0; pin < VIOAPIC_NR_PINS; pin++) {
 		u64 entry = in->redirtbl[pin].bits & (REDIR_WRITABLE | REDIR_REMOTE_IRR);
 

@@ -23,6 +23,7 @@ struct vioapic {
 	u64 redir[VIOAPIC_NR_PINS];	/* redirection entries */
 	u32 lines;			/* present level of each pin */
 	u32 edges_sent;			/* high edge pins whose edge became a message */
+	u32 held_back;			/* level pins that wait for an EOI, else would have sent */
 	u32 id;
 	u8 regsel;
 };
@@ -40,7 +41,7 @@ struct vioapic_effects vioapic_write(struct vioapic *io, u32 offset, u32 val);
 
 int vioapic_set_pin(struct vioapic *io, unsigned int pin, bool level, bool *send);
 void vioapic_message(const struct vioapic *io, unsigned int pin, struct apic_msg *out);
-void vioapic_undelivered(struct vioapic *io, unsigned int pin);
+bool vioapic_undelivered(struct vioapic *io, unsigned int pin);
 
 /*
  * EOI of a vector, in this order: vioapic_vector_pins() says which pins end; the

@@ -174,7 +174,23 @@ static void ioapic_remote_irr(struct kunit *test)
 	/* Nobody accepted it: no EOI will come, the next assertion tries again. */
 	program(io, 10, LEVEL | 0x3a);
 	line(io, 10, true);
-	vioapic_undelivered(io, 10);
+	KUNIT_EXPECT_FALSE(test, vioapic_undelivered(io, 10));
+	KUNIT_EXPECT_EQ(test, line(io, 10, true), SENT);
+
+	/* Before that was known somebody gave it another destination, or raised it anew. */
+	KUNIT_EXPECT_EQ(test, wr(io, 0x10 + 2 * 10 + 1, 1u << 24).send, 0u);
+	KUNIT_EXPECT_TRUE(test, vioapic_undelivered(io, 10));
+	KUNIT_EXPECT_EQ(test, redir_low(io, 10), LEVEL | REMOTE_IRR | 0x3a);
+	line(io, 10, false);
+	KUNIT_EXPECT_EQ(test, line(io, 10, true), COALESCED);
+	KUNIT_EXPECT_TRUE(test, vioapic_undelivered(io, 10));
+	/* Or masked it, or lowered it: then there is nothing to send. */
+	program(io, 10, MASKED | LEVEL | 0x3a);
+	KUNIT_EXPECT_FALSE(test, vioapic_undelivered(io, 10));
+	KUNIT_EXPECT_EQ(test, program(io, 10, LEVEL | 0x3a).send, 0x400u);
+	KUNIT_EXPECT_EQ(test, line(io, 10, true), COALESCED);
+	line(io, 10, false);
+	KUNIT_EXPECT_FALSE(test, vioapic_undelivered(io, 10));
 	KUNIT_EXPECT_EQ(test, line(io, 10, true), SENT);
 
 	/* Switching to edge clears it; switching back while high sends. */
