@@ -787,6 +787,46 @@ TEST_F(smm, interrupt_under_way_ends_the_halt)
 	EXPECT_EQ(1, in_guest(self->vm, irqs));
 }
 
+/*
+ * An SMI that waits behind another event is taken back, and so is the haste with which it was
+ * to be served: a HLT sleeps, and a signal ends it.
+ */
+TEST_F(smm, taken_back_before_a_halt)
+{
+	struct {
+		struct kvm_signal_mask head;
+		uint64_t set;
+	} __attribute__((packed)) mask = { .head.len = 8 };
+	struct kvm_mp_state mp = { KVM_MP_STATE_HALTED };
+	struct kvm_vcpu_events e;
+	sigset_t set;
+
+	/* one signal waits, and ends each run as soon as it looks */
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	raise(SIGUSR1);
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_SIGNAL_MASK, &mask));
+	vcpu_start(self->vcpu, guest_nothing, RESULT);
+	e = get_events(self->vcpu);
+	e.exception.injected = 1;
+	e.exception.nr = 6;
+	e.smi.pending = 1;
+	e.flags |= KVM_VCPUEVENT_VALID_SMM;
+	EXPECT_EQ(0, set_events(self->vcpu, &e));
+	EXPECT_EQ(-EINTR, vcpu_run(self->vcpu));
+
+	e = get_events(self->vcpu);
+	EXPECT_EQ(1, e.smi.pending);
+	e.exception.injected = 0;
+	e.smi.pending = 0;
+	EXPECT_EQ(0, set_events(self->vcpu, &e));
+	need_ioctl(self->vcpu->fd, KVM_SET_MP_STATE, &mp);
+	EXPECT_EQ(-EINTR, vcpu_run(self->vcpu));
+	need_ioctl(self->vcpu->fd, KVM_GET_MP_STATE, &mp);
+	EXPECT_EQ(KVM_MP_STATE_HALTED, mp.mp_state);
+}
+
 static GUEST uint64_t guest_sends_smi(uint64_t to)
 {
 	x2apic_enable();

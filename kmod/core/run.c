@@ -107,6 +107,7 @@ static int serve_requests(struct vcpu *v)
 	if (take_request(v, REQ_APIC))
 		lapic_setup(v);
 	take_request(v, REQ_LOG);
+	take_request(v, REQ_EXIT);	/* deliver_events() asks again, if it still wants it */
 	if (take_request(v, REQ_CLOCK))
 		kvmclock_update(v);
 	if (take_request(v, REQ_STEAL))
@@ -467,6 +468,8 @@ static int run_loop(struct vcpu *v)
 		if (unlikely(v->mp_state != KVM_MP_STATE_RUNNABLE)) {
 			if (!vcpu_has_event(v)) {
 				r = sleep_halted(v);
+				if (!r)
+					r = serve_host_work(v);
 				if (r)
 					return r;
 				continue;	/* it may have been a request alone */
@@ -516,6 +519,8 @@ static int wait_for_startup(struct vcpu *v)
 			r = serve_requests(v);
 		else
 			r = sleep_halted(v);
+		if (!r)
+			r = serve_host_work(v);
 	}
 	return r ? min(r, 0) : -EAGAIN;
 }
