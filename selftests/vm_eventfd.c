@@ -86,6 +86,31 @@ TEST(ioeventfd_errors)
 	EXPECT_EQ(-ENOENT, ioeventfd(vm, fd, PORT, 4, PIO | OFF, 0));
 }
 
+/* What bounds them is memory, and the number of files: one device may have a thousand queues. */
+TEST(ioeventfds_many)
+{
+	struct vm *vm = vm_new(0);
+	int fd = event();
+
+	NEED_IOEVENTFD(vm, "ioeventfds_many");
+	for (int i = 0; i < 1100; i++)
+		ASSERT_EQ(0, ioeventfd(vm, fd, PORT, 4, PIO | MATCH, i));
+	EXPECT_EQ(0, ioeventfd(vm, fd, PORT, 4, PIO | MATCH | OFF, 1050));
+	EXPECT_EQ(-ENOENT, ioeventfd(vm, fd, PORT, 4, PIO | MATCH | OFF, 1050));
+	/* other devices are bounded */
+	for (int i = 0; i < 1001; i++) {
+		struct kvm_coalesced_mmio_zone zone = { .addr = GPA_NOWHERE + 4 * i, .size = 4 };
+		int r = kvm_ioctl(vm->fd, KVM_REGISTER_COALESCED_MMIO, &zone);
+
+		ASSERT_TRUE(!r || (r == -ENOSPC && i > 900));
+		if (r) {
+			vm_free(vm);
+			return;
+		}
+	}
+	EXPECT_TRUE(false) TH_LOG("no bound");
+}
+
 static GUEST uint64_t guest_write(uint64_t unused)
 {
 	out32(PORT, 5);

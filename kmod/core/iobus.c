@@ -13,10 +13,10 @@
 #include "iobus.h"
 #include "vcpu.h"
 
-#define IOBUS_MAX	1000
+#define IOBUS_MAX	1000		/* devices, without those that are unbounded */
 
 struct iobus_table {
-	unsigned int count;
+	unsigned int count, bounded;
 	struct iodev *dev[];
 };
 
@@ -55,8 +55,8 @@ static void table_replace(struct vm *vm, struct iobus *bus, struct iobus_table *
 	struct iobus_table *old = table_of(vm, bus);
 
 	rcu_assign_pointer(bus->table, new);
-	synchronize_srcu(&vm->srcu);
-	kfree(old);
+	synchronize_srcu_expedited(&vm->srcu);
+	kvfree(old);
 }
 
 int iobus_add(struct vm *vm, struct iobus *bus, struct iodev *dev)
@@ -64,15 +64,16 @@ int iobus_add(struct vm *vm, struct iobus *bus, struct iodev *dev)
 	struct iobus_table *old = table_of(vm, bus), *new;
 	unsigned int n = old ? old->count : 0;
 
-	if (n >= IOBUS_MAX)
+	if (old && old->bounded >= IOBUS_MAX)
 		return -ENOSPC;
-	new = kzalloc(struct_size(new, dev, n + 1), GFP_KERNEL_ACCOUNT);
+	new = kvzalloc(struct_size(new, dev, n + 1), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	if (n)
 		memcpy(new->dev, old->dev, n * sizeof(new->dev[0]));
 	new->dev[n] = dev;
 	new->count = n + 1;
+	new->bounded = (old ? old->bounded : 0) + !dev->ops->unbounded;
 	sort(new->dev, new->count, sizeof(new->dev[0]), cmp_base, NULL);
 	table_replace(vm, bus, new);
 	return 0;
@@ -84,11 +85,12 @@ void iobus_remove(struct vm *vm, struct iobus *bus, struct iodev *dev)
 	unsigned int i, n = 0;
 
 	/* It must work: taking a device off a bus is part of freeing things. */
-	new = kzalloc(struct_size(new, dev, old->count), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
+	new = kvzalloc(struct_size(new, dev, old->count), GFP_KERNEL_ACCOUNT | __GFP_NOFAIL);
 	for (i = 0; i < old->count; i++)
 		if (old->dev[i] != dev)
 			new->dev[n++] = old->dev[i];
 	new->count = n;
+	new->bounded = old->bounded - !dev->ops->unbounded;
 	table_replace(vm, bus, new);
 	if (dev->ops->release)
 		dev->ops->release(dev);
@@ -102,7 +104,7 @@ void iobus_free(struct iobus *bus)
 	for (i = 0; t && i < t->count; i++)
 		if (t->dev[i]->ops->release)
 			t->dev[i]->ops->release(t->dev[i]);
-	kfree(t);
+	kvfree(t);
 	RCU_INIT_POINTER(bus->table, NULL);
 }
 

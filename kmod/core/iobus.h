@@ -19,6 +19,7 @@ struct iodev_ops {
 	int (*write)(struct iodev *dev, struct vcpu *v, u64 addr, const void *val,
 		     unsigned int len);
 	void (*release)(struct iodev *dev);	/* off the bus, no reader left; may be NULL */
+	bool unbounded;		/* any number: what user space pays for them bounds them */
 };
 
 struct iodev {

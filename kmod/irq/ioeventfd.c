@@ -58,6 +58,7 @@ static void ioeventfd_free(struct iodev *dev)
 static const struct iodev_ops ioeventfd_ops = {
 	.write = ioeventfd_write,
 	.release = ioeventfd_free,
+	.unbounded = true,
 };
 
 /* Would one write signal both? */
