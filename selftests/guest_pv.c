@@ -409,6 +409,36 @@ TEST_F(pv, kick)
 	EXPECT_EQ(7, result[1]);
 }
 
+static GUEST uint64_t guest_sync_and_halt(uint64_t unused)
+{
+	apic_enable();
+	GUEST_SYNC(1);
+	return 7;
+}
+
+static GUEST uint64_t guest_kick(uint64_t to)
+{
+	return hypercall(HC_KICK_CPU, 0, to, 0, 0);
+}
+
+/* One that is halted, and nobody runs it now: what is saved says that its HLT is over. */
+TEST_F(pv, kick_of_one_that_is_saved)
+{
+	struct kvm_mp_state mp = { KVM_MP_STATE_HALTED };
+
+	vcpu_start(self->vcpu[0], guest_kick, 1);
+	vcpu_start(self->vcpu[1], guest_sync_and_halt, 0);
+	EXPECT_EQ(1, vcpu_run_until(self->vcpu[1], PORT_SYNC));
+	vcpu_finish_io(self->vcpu[1]);
+	need_ioctl(self->vcpu[1]->fd, KVM_SET_MP_STATE, &mp);
+	need_ioctl(self->vcpu[1]->fd, KVM_GET_MP_STATE, &mp);
+	EXPECT_EQ(KVM_MP_STATE_HALTED, mp.mp_state);
+	EXPECT_EQ(0, vcpu_run_done(self->vcpu[0]));
+	need_ioctl(self->vcpu[1]->fd, KVM_GET_MP_STATE, &mp);
+	EXPECT_EQ(KVM_MP_STATE_RUNNABLE, mp.mp_state);
+	EXPECT_EQ(7, vcpu_run_done(self->vcpu[1]));
+}
+
 TEST_F(pv, send_ipi)
 {
 	uint32_t result[2];

@@ -200,6 +200,38 @@ TEST(no_irqchip)
 	vm_free(vm);
 }
 
+static GUEST uint64_t guest_sees_cr8(uint64_t unused)
+{
+	for (;;)
+		GUEST_SYNC(READ_CR(8));
+	return 0;
+}
+
+/* The task priority of a local APIC in user space is set by each KVM_RUN. */
+TEST(no_irqchip_cr8)
+{
+	struct vm *vm = vm_new(VM_NO_IRQCHIP);
+	struct vcpu *vcpu = vcpu_new(vm, 0);
+	struct kvm_sregs s;
+
+	vcpu_start(vcpu, guest_sees_cr8, 0);
+	get_sregs(vcpu, &s);
+	s.cr8 = 7;
+	set_sregs(vcpu, &s);
+	vcpu->run->cr8 = 5;
+	EXPECT_EQ(5, vcpu_run_until(vcpu, PORT_SYNC));
+	EXPECT_EQ(5, vcpu->run->cr8);
+	vcpu->run->cr8 = 15;
+	EXPECT_EQ(15, vcpu_run_until(vcpu, PORT_SYNC));
+	get_sregs(vcpu, &s);
+	EXPECT_EQ(15, s.cr8);
+	vcpu->run->cr8 = 16;
+	EXPECT_EQ(-EINVAL, vcpu_run(vcpu));
+	EXPECT_EQ(15, vcpu->run->cr8);
+	EXPECT_EQ(15, vcpu_run_until(vcpu, PORT_SYNC));
+	vm_free(vm);
+}
+
 TEST(pic_in_the_kernel)
 {
 	struct vm *vm = vm_new(0);

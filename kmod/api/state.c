@@ -312,6 +312,9 @@ long state_get_mp_state(void *object, void *arg, unsigned long raw)
 
 	vcpu_accept_init_sipi(v);
 	mp->mp_state = v->mp_state;
+	/* Its HLT has ended, which is told nowhere else. */
+	if (mp->mp_state == KVM_MP_STATE_HALTED && READ_ONCE(v->mailbox.unhalt))
+		mp->mp_state = KVM_MP_STATE_RUNNABLE;
 	return 0;
 }
 

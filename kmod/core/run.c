@@ -13,6 +13,7 @@
 #include <asm/fpu/xcr.h>
 #include <asm/trapnr.h>
 
+#include "../cpu/cr.h"
 #include "../cpu/debug.h"
 #include "../cpu/fpu.h"
 #include "../cpu/guest_debug.h"
@@ -525,10 +526,23 @@ static int wait_for_startup(struct vcpu *v)
 	return r ? min(r, 0) : -EAGAIN;
 }
 
+/* A local APIC in user space: its task priority comes with each run. */
+static bool take_user_cr8(struct vcpu *v)
+{
+	u64 cr8 = READ_ONCE(v->run->cr8);
+
+	if (!cr8_valid(cr8))
+		return false;
+	lapic_set_cr8(v, cr8);
+	return true;
+}
+
 static int run_loaded(struct vcpu *v)
 {
 	if (v->mp_state == KVM_MP_STATE_UNINITIALIZED)
 		return READ_ONCE(v->run->immediate_exit) ? -EINTR : wait_for_startup(v);
+	if (unlikely(!v->lapic) && !take_user_cr8(v))
+		return -EINVAL;
 	if (v->io.kind != IO_NONE && exit_finish_io(v) == USER)
 		return v->run_error;
 	if (READ_ONCE(v->run->immediate_exit))
