@@ -20,6 +20,7 @@
 
 static LIST_HEAD(all_vms);
 static DEFINE_MUTEX(all_vms_mutex);
+static bool all_stopped;	/* all_vms_mutex: the machine goes down */
 
 static struct vm *vm_alloc(void)
 {
@@ -74,6 +75,7 @@ struct vm *vm_create(void)
 		goto err_coalesced;
 	mutex_lock(&all_vms_mutex);
 	list_add(&vm->all, &all_vms);
+	vm->dead = all_stopped;	/* it was late: virtualization is off by now */
 	mutex_unlock(&all_vms_mutex);
 	return vm;
 
@@ -146,6 +148,7 @@ void vm_stop_all(void)
 	struct vm *vm;
 
 	mutex_lock(&all_vms_mutex);
+	all_stopped = true;
 	list_for_each_entry(vm, &all_vms, all) {
 		WRITE_ONCE(vm->dead, true);
 		vm_request_all(vm, REQ_DEAD, true);

@@ -115,7 +115,7 @@ static int hotplug_starting(unsigned int cpu)
 {
 	atomic_t failed = ATOMIC_INIT(0);
 
-	if (READ_ONCE(virt_users))
+	if (READ_ONCE(virt_users) && !READ_ONCE(going_down))
 		virt_cpu_on(&failed);
 	return 0;
 }
