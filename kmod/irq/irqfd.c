@@ -103,18 +103,18 @@ static void shutdown_fn(struct work_struct *work)
 	irqfd_free(container_of(work, struct irqfd, shutdown));
 }
 
-/* true: it was on the list, and is the caller's to free now. */
-static bool unlist(struct irqfd *fd)
+/* Who does not find it on the list any more finds it in the queue: free_all() waits for that. */
+static void shut_down(struct irqfd *fd)
 {
 	struct irqchip *chip = fd->vm->irqchip;
 	unsigned long flags;
-	bool mine;
 
 	spin_lock_irqsave(&chip->irqfd_lock, flags);
-	mine = !list_empty(&fd->node);
-	list_del_init(&fd->node);
+	if (!list_empty(&fd->node)) {
+		list_del_init(&fd->node);
+		queue_work(shutdown_wq, &fd->shutdown);
+	}
 	spin_unlock_irqrestore(&chip->irqfd_lock, flags);
-	return mine;
 }
 
 /* The eventfd's lock is held, interrupts are off. */
@@ -128,8 +128,8 @@ static int wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, void *k
 		eventfd_ctx_do_read(fd->event, &count);
 		inject(fd);
 	}
-	if ((events & EPOLLHUP) && unlist(fd))
-		queue_work(shutdown_wq, &fd->shutdown);
+	if (events & EPOLLHUP)
+		shut_down(fd);
 	return 0;
 }
 
