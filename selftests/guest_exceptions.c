@@ -760,6 +760,48 @@ TEST_F(exc, single_step_of_mov_ss)
 	vcpu_run_done(self->vcpu);
 }
 
+/*
+ * In the shadow of MOV SS, then in STI's: the NMI comes (after both, if the CPU keeps them),
+ * and leaves nothing behind of how that was waited for.
+ */
+volatile uint32_t nmi_vector;
+
+static GUEST void note_nmi(struct frame *f)
+{
+	nmi_vector = f->vector;
+	GUEST_ASSERT(!(f->rflags & 0x100));	/* no TF */
+}
+
+extern const char nmi_sti[], nmi_sti_end[];
+asm(".pushsection .rodata\n"
+	"nmi_sti:\n"
+	"	sti\n"
+	"	nop\n"
+	"	nop\n"
+	"	mov $0xf4, %edx\n"
+	"1:	pause\n"
+	"	mov nmi_vector, %eax\n"
+	"	test %eax, %eax\n"
+	"	jz 1b\n"
+	"	out %eax, %dx\n"
+	"nmi_sti_end:\n"
+	".popsection");
+
+TEST_F(exc, nmi_after_two_shadows)
+{
+	struct kvm_vcpu_events e;
+
+	in_guest(self->vm, guest_handler[2]) = note_nmi;
+	vm_load(self->vm, GPA_CODE, nmi_sti, nmi_sti_end);
+	vcpu_set_mode(self->vcpu, LONG, GPA_CODE, GPA_STACK);
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
+	e.interrupt.shadow = KVM_X86_SHADOW_INT_MOV_SS;
+	e.nmi.pending = 1;
+	e.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_VCPU_EVENTS, &e));
+	EXPECT_EQ(2, vcpu_run_done(self->vcpu));
+}
+
 /* A fault's frame has RF, so that a breakpoint at the instruction does not hit again. */
 static volatile uint64_t fault_flags;
 

@@ -234,47 +234,6 @@ TEST_F(state, injected_exception_is_delivered)
 	EXPECT_EQ(0x4448, in_guest(self->vm, guest_vectors[1]));
 }
 
-/*
- * In the shadow of MOV SS, then in STI's: the NMI comes (after both, if the CPU keeps them),
- * and leaves nothing behind of how that was waited for.
- */
-static GUEST void note_nmi(struct frame *f)
-{
-	guest_vectors[0] = f->vector;
-	GUEST_ASSERT(!(f->rflags & 0x100));	/* no TF */
-}
-
-extern const char nmi_sti[], nmi_sti_end[];
-asm(".pushsection .rodata\n"
-	"nmi_sti:\n"
-	"	sti\n"
-	"	nop\n"
-	"	nop\n"
-	"	mov $0xf4, %edx\n"
-	"1:	pause\n"
-	"	mov guest_vectors, %eax\n"
-	"	test %eax, %eax\n"
-	"	jz 1b\n"
-	"	out %eax, %dx\n"
-	"nmi_sti_end:\n"
-	".popsection");
-
-TEST_F(state, nmi_after_two_shadows)
-{
-	struct kvm_vcpu_events e;
-
-	in_guest(self->vm, guest_handler[2]) = note_nmi;
-	vcpu_start(self->vcpu, guest_idle, 0);
-	vm_load(self->vm, GPA_CODE, nmi_sti, nmi_sti_end);
-	vcpu_set_mode(self->vcpu, LONG, GPA_CODE, GPA_STACK);
-	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
-	e.interrupt.shadow = KVM_X86_SHADOW_INT_MOV_SS;
-	e.nmi.pending = 1;
-	e.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SHADOW;
-	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_VCPU_EVENTS, &e));
-	EXPECT_EQ(2, vcpu_run_done(self->vcpu));
-}
-
 TEST_F(state, set_regs_drops_a_pending_exception)
 {
 	struct kvm_vcpu_events e = {};
