@@ -850,4 +850,47 @@ TEST_F(exc, debugctl)
 	run(self->vcpu, guest_debugctl, 0);
 }
 
+static volatile uint64_t guest_rep_steps;
+
+/* Steps on until RIP has left the instruction at guest_db_rip. */
+static GUEST void guest_step_on(struct frame *f)
+{
+	guest_rep_steps += f->rip == guest_db_rip;
+	guest_db_count++;
+	if (f->rip != guest_db_rip)
+		f->rflags &= ~0x100ul;
+}
+
+/* Each element of a repeated instruction is a step: of three two end at the instruction. */
+static GUEST uint64_t guest_step_rep(uint64_t from)
+{
+	uint64_t count = 3;
+
+	guest_handler[DB] = guest_step_on;
+	asm volatile("lea 1f(%%rip), %%rax; mov %%rax, %[at]; pushf; orl $0x100, (%%rsp); popf;"
+		     "1: rep lodsb; nop"
+		     : "+S"(from), "+c"(count), [at] "=m"(guest_db_rip) :: "rax", "memory", "cc");
+	GUEST_ASSERT(guest_rep_steps == 2);
+	GUEST_ASSERT(guest_db_count == 3);
+	GUEST_ASSERT(!count);
+	return 0;
+}
+
+TEST_F(exc, single_step_over_rep)
+{
+	run(self->vcpu, guest_step_rep, GPA_CODE);
+}
+
+TEST_F(exc, single_step_over_emulated_rep)
+{
+	unsigned int i;
+
+	vcpu_start(self->vcpu, guest_step_rep, GPA_HOLE);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, vcpu_run(self->vcpu));
+		ASSERT_TRUE(exit_is_mmio(self->vcpu, false, GPA_HOLE + i, 1));
+	}
+	vcpu_run_done(self->vcpu);
+}
+
 TEST_HARNESS_MAIN

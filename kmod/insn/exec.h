@@ -47,7 +47,6 @@ struct insn_exec {
 	u8 shadow;		/* interrupts wait for one more instruction */
 	bool keep_rf;		/* @flags has it from the stack */
 	bool again;		/* a REP instruction that is not through */
-	bool lost_race;		/* LOCK: memory changed meanwhile; nothing happened */
 
 	u64 lin;		/* the memory operand */
 	u64 dst, src, src2;	/* operands, zero-extended (immediates sign-extended) */

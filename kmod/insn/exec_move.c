@@ -127,7 +127,7 @@ enum insn_rc op_cmpxchg8b(struct insn_exec *x)
 	if (half == 8 && (x->lin & 15))
 		return exec_fault(x, VEC_GP);
 	rc = cmpxchg8b_access(x, half, old, &equal);
-	if (rc != INSN_DONE || x->lost_race)
+	if (rc != INSN_DONE)
 		return rc;
 	if (!equal)
 		store_pair(x, R_RDX, R_RAX, half, old);

@@ -181,13 +181,8 @@ static enum insn_rc load_operands(struct insn_exec *x)
 enum insn_rc exec_store_locked(struct insn_exec *x, const void *old, const void *new,
 			       unsigned int size)
 {
-	bool swapped = true;
-	enum insn_rc rc;
-
 	/* In parentheses, for the kernel has a macro of that name. */
-	rc = (x->bus->cmpxchg)(x->arg, x->lin, old, new, size, &swapped, x->fault);
-	x->lost_race = !swapped;
-	return rc;
+	return (x->bus->cmpxchg)(x->arg, x->lin, old, new, size, x->fault);
 }
 
 static enum insn_rc store_dst(struct insn_exec *x)
@@ -209,7 +204,7 @@ static enum insn_rc store_results(struct insn_exec *x)
 
 	if (mem && (x->row->attr & OP_WR))
 		rc = store_dst(x);
-	if (rc != INSN_DONE || x->lost_race)
+	if (rc != INSN_DONE)
 		return rc;
 	if (x->extra.size)
 		exec_gpr_write(x, x->extra.reg, x->extra.size, x->extra.val);
@@ -319,7 +314,7 @@ enum insn_rc insn_execute(const struct x86_insn *insn, struct regs *r,
 	if (insn->mode != INSN_LONG64)
 		x.next_rip &= 0xffffffff;
 	rc = run(&x);
-	if (rc == INSN_DONE && !x.lost_race)
+	if (rc == INSN_DONE)
 		retire(&x);
 	if (rc == INSN_TASK)
 		*task = x.task;

@@ -264,7 +264,7 @@ static enum insn_rc bus_probe(void *arg, u64 lin, unsigned int size, unsigned in
  * cache line, in device memory, and 16 bytes wide: an ordinary write.
  */
 static enum insn_rc bus_cmpxchg(void *arg, u64 lin, const void *old, const void *new,
-				unsigned int size, bool *swapped, struct fault *f)
+				unsigned int size, struct fault *f)
 {
 	struct vcpu *v = arg;
 	enum insn_rc rc;
@@ -272,7 +272,6 @@ static enum insn_rc bus_cmpxchg(void *arg, u64 lin, const void *old, const void 
 	u64 gpa;
 	int r;
 
-	*swapped = true;
 	if ((lin & (size - 1)) || size > sizeof(expect))
 		return bus_write(arg, lin, new, size, f);
 	rc = linear_translate(v, lin, ACCESS_WRITE, regs_cpl(&v->regs), &gpa, f);
@@ -282,8 +281,9 @@ static enum insn_rc bus_cmpxchg(void *arg, u64 lin, const void *old, const void 
 	r = mem_cmpxchg(v->vm, vcpu_space(v), gpa, expect, new, size);
 	if (r == -ENXIO)
 		return log_write(v, gpa, new, size);
-	*swapped = !r;
-	return r < 0 ? INSN_ERROR : INSN_DONE;
+	if (r < 0)
+		return INSN_ERROR;
+	return r ? INSN_AGAIN : INSN_DONE;
 }
 
 /* User space moves the whole batch in one exit; a device in the kernel element by element. */
@@ -709,12 +709,12 @@ static enum verdict run_once(struct vcpu *v, bool *more)
 		undo_apply(g, r);
 		return not_done(v, rc, &f, &task);
 	}
-	g->advanced = g->system || r->rip != undo->rip;
-	g->step = g->advanced && (undo->rflags & X86_EFLAGS_TF) && !(r->shadow & SHADOW_MOVSS);
+	/* Each element of a repeated one is a step. */
+	g->step = (undo->rflags & X86_EFLAGS_TF) && !(r->shadow & SHADOW_MOVSS);
 	r->dirty |= G_GPR | G_IP;
 	if (g->system)
 		system_done(v);
-	*more = !g->advanced;
+	*more = !g->system && r->rip == undo->rip && !g->step;
 	return finish(v, 0, more);
 }
 

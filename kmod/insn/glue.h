@@ -55,7 +55,6 @@ struct insn_glue {
 	u8 cursor;		/* next log entry of this run */
 	u8 asked;		/* log entry user space answers or receives */
 	bool port_done;		/* the port access was answered; data is in vcpu->pio_data */
-	bool advanced;		/* RIP has moved on: no element is left to run */
 	bool system;		/* it is a system instruction */
 	bool step;		/* a single-step trap follows when all is written */
 	struct glue_undo undo;

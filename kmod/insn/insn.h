@@ -143,7 +143,7 @@ enum insn_rc {
 	INSN_UNHANDLED,		/* not in the executable set: report it */
 	INSN_ERROR,		/* bus: the host failed */
 	INSN_TASK,		/* a task switch is asked for; nothing committed */
-	INSN_AGAIN,		/* bus: page tables keep changing; let the guest try again */
+	INSN_AGAIN,		/* bus: what was read has changed since; let the guest try again */
 };
 
 /* Which registers bus->fpu_get and bus->fpu_set mean. */
@@ -175,11 +175,11 @@ struct insn_bus {
 	enum insn_rc (*write)(void *arg, u64 lin, const void *val, unsigned int size,
 			      struct fault *f);
 	/*
-	 * Atomically: if memory holds *@old, store *@new and set *@swapped; if not,
-	 * clear *@swapped. Device memory just takes the write. @size is 1, 2, 4, 8, 16.
+	 * Atomically: if memory holds *@old, store *@new; if not, INSN_AGAIN.
+	 * Device memory just takes the write. @size is 1, 2, 4, 8, 16.
 	 */
 	enum insn_rc (*cmpxchg)(void *arg, u64 lin, const void *old, const void *new,
-				unsigned int size, bool *swapped, struct fault *f);
+				unsigned int size, struct fault *f);
 	/*
 	 * Before string I/O and stack frames: would an access to *@count elements of @size bytes fault?
 	 * Touches nothing. May lower *@count, to 1 for device memory; the elements lie
@@ -223,9 +223,8 @@ struct insn_bus {
  * INSN_DONE with an unchanged @r->rip means: the step is complete, *@r is to be
  * committed, and the instruction goes on. That is one element of a repeated string
  * instruction (of INS and OUTS as many as fit a page and INSN_IO_BATCH), with
- * RCX, RSI, RDI advanced and RF set, or a locked instruction that lost a race and
- * changed nothing. Otherwise RIP is advanced, RF and the interrupt shadow are
- * cleared. On anything but INSN_DONE *@r is garbage and must be thrown away.
+ * RCX, RSI, RDI advanced and RF set. Otherwise RIP is advanced, RF and the interrupt
+ * shadow are cleared. INSN_AGAIN: a locked instruction lost a race. On anything but INSN_DONE *@r is garbage and must be thrown away.
  */
 enum insn_rc __must_check insn_execute(const struct x86_insn *insn, struct regs *r,
 				       const struct insn_bus *bus, void *arg,

@@ -84,14 +84,17 @@ static enum insn_rc fake_write(void *arg, u64 lin, const void *val, unsigned int
 }
 
 static enum insn_rc fake_cmpxchg(void *arg, u64 lin, const void *old, const void *new,
-				 unsigned int size, bool *swapped, struct fault *f)
+				 unsigned int size, struct fault *f)
 {
 	struct machine *m = arg;
 
-	*swapped = !m->lose_races && (lin >= DEVICE || !memcmp(m->ram + lin, old, size));
-	if (m->lose_races)
+	if (m->lose_races) {
 		m->lose_races--;
-	return *swapped ? fake_write(arg, lin, new, size, f) : INSN_DONE;
+		return INSN_AGAIN;
+	}
+	if (lin < DEVICE && memcmp(m->ram + lin, old, size))
+		return INSN_AGAIN;
+	return fake_write(arg, lin, new, size, f);
 }
 
 static enum insn_rc fake_probe(void *arg, u64 lin, unsigned int size, unsigned int *count,
@@ -401,7 +404,7 @@ static void locked(struct kunit *test)
 	m->ram[0x100] = 0xff;
 	before = m->r;
 	m->lose_races = 1;
-	KUNIT_EXPECT_EQ(test, RUN(0xf0, 0xfe, 0x03), INSN_DONE);	/* lock inc byte [rbx] */
+	KUNIT_EXPECT_EQ(test, RUN(0xf0, 0xfe, 0x03), INSN_AGAIN);	/* lock inc byte [rbx] */
 	KUNIT_EXPECT_EQ(test, memcmp(&m->r, &before, sizeof(before)), 0);
 	KUNIT_EXPECT_EQ(test, m->ram[0x100], 0xff);
 	KUNIT_EXPECT_EQ(test, RUN(0xf0, 0xfe, 0x03), INSN_DONE);
@@ -412,7 +415,7 @@ static void locked(struct kunit *test)
 	/* xchg needs no prefix for it */
 	m->lose_races = 1;
 	m->r.gpr[R_RAX] = 9;
-	KUNIT_EXPECT_EQ(test, RUN(0x86, 0x03), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, RUN(0x86, 0x03), INSN_AGAIN);
 	KUNIT_EXPECT_EQ(test, m->r.gpr[R_RAX], 9);
 	KUNIT_EXPECT_EQ(test, RUN(0x86, 0x03), INSN_DONE);
 	KUNIT_EXPECT_EQ(test, m->r.gpr[R_RAX], 0);

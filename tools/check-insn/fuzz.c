@@ -87,14 +87,13 @@ static enum insn_rc do_write(void *arg, u64 lin, const void *val, unsigned int s
 }
 
 static enum insn_rc do_cmpxchg(void *arg, u64 lin, const void *old, const void *new,
-			       unsigned int size, bool *swapped, struct fault *f)
+			       unsigned int size, struct fault *f)
 {
 	struct input *in = arg;
 
 	(void)old;
 	REQUIRE(size <= 16 && !(size & (size - 1)));
-	*swapped = take_byte(in) & 1;
-	return *swapped ? do_write(arg, lin, new, size, f) : answer(in, f);
+	return take_byte(in) & 1 ? do_write(arg, lin, new, size, f) : INSN_AGAIN;
 }
 
 static enum insn_rc do_write_system(void *arg, u64 lin, const void *val, unsigned int size,

@@ -125,7 +125,7 @@ static enum insn_rc bus_write_system(void *arg, u64 lin, const void *val, unsign
 }
 
 static enum insn_rc bus_cmpxchg(void *arg, u64 lin, const void *old, const void *new,
-				unsigned int size, bool *swapped, struct fault *f)
+				unsigned int size, struct fault *f)
 {
 	enum insn_rc rc;
 
@@ -133,11 +133,10 @@ static enum insn_rc bus_cmpxchg(void *arg, u64 lin, const void *old, const void 
 	rc = translate(lin, size, true, f);
 	if (rc != INSN_DONE)
 		return rc;
-	*swapped = !sandbox.lose_race && !memcmp(at(lin), old, size);
-	if (*swapped) {
-		memcpy(at(lin), new, size);
-		sandbox.wrote = true;
-	}
+	if (sandbox.lose_race || memcmp(at(lin), old, size))
+		return INSN_AGAIN;
+	memcpy(at(lin), new, size);
+	sandbox.wrote = true;
 	return INSN_DONE;
 }
 
