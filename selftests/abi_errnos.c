@@ -171,6 +171,7 @@ static bool row_holds(const struct row *row, bool irqchip)
 			continue;
 		printf("# %s with %s%s: %d, want %d\n", row->name, arg_name[a],
 		       irqchip ? "" : ", no irqchip", got, want);
+		fflush(stdout);		/* the harness ends a test without it */
 		ok = false;
 	}
 	return ok;

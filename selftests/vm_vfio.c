@@ -5,12 +5,15 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/vfio.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kselftest_harness.h"
-#include "vm.h"
+#include "guest.h"
 
 FIXTURE(vfio) {
 	struct vm *vm;
@@ -185,6 +188,94 @@ TEST_F(vfio, a_group)
 	fd = open_group();
 	EXPECT_LE(0, fd);
 	close(fd);
+}
+
+/* With an IOMMU's domain, as which alone it can tell whether its DMA keeps to the caches. */
+static int attach(int group, bool *coherent)
+{
+	int container = open("/dev/vfio/vfio", O_RDWR);
+
+	need(container >= 0, "/dev/vfio/vfio: %m");
+	need_ioctl(group, VFIO_GROUP_SET_CONTAINER, &container);
+	need_ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU);
+	*coherent = need_ioctl(container, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU);
+	return container;
+}
+
+/* How often CPUs of the host had others do something. */
+static unsigned long calls(void)
+{
+	FILE *f = fopen("/proc/interrupts", "r");
+	unsigned long all = 0;
+	char line[4096];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		char *p = strstr(line, "CAL:"), *next;
+
+		for (p = p ? p + 4 : NULL; p; p = next > p ? next : NULL)
+			all += strtoul(p, &next, 10);
+	}
+	if (f)
+		fclose(f);
+	return all;
+}
+
+static GUEST uint64_t guest_writes_back(uint64_t n)
+{
+	while (n--) {
+		GUEST_SYNC(1);
+		asm volatile("wbinvd" ::: "memory");
+	}
+	return 0;
+}
+
+#define TURNS	400
+
+/* A vCPU that was on another CPU writes back: what the other did is in memory, too. */
+static unsigned long calls_of_wbinvd(struct vcpu *vcpu)
+{
+	unsigned long before = calls();
+
+	vcpu_start(vcpu, guest_writes_back, TURNS);
+	for (int i = 0; i < TURNS; i++) {
+		pin_to_cpu(i & 1);
+		vcpu_run_until(vcpu, PORT_SYNC);
+	}
+	vcpu_run_done(vcpu);
+	return calls() - before;
+}
+
+/* WBINVD is the guest's own while a device of it goes past the caches, and only then. */
+TEST_F(vfio, caches_of_a_group)
+{
+	int fd = open_group(), device, container;
+	struct vcpu *vcpu;
+	struct vm *vm;
+	bool coherent;
+
+	if (fd == -ENOENT)
+		SKIP(return, "caches_of_a_group: VFIO has no group here");
+	if (get_nprocs() < 2)
+		SKIP(return, "caches_of_a_group: one CPU");
+	ASSERT_LE(0, fd);
+	container = attach(fd, &coherent);
+	vm = vm_new(0);
+	vcpu = vcpu_new(vm, 0);
+	device = create(vm, KVM_DEV_TYPE_VFIO, 0);
+	EXPECT_GT(TURNS - 1, calls_of_wbinvd(vcpu));
+	EXPECT_EQ(0, add(device, fd));
+	if (coherent) {
+		EXPECT_GT(TURNS - 1, calls_of_wbinvd(vcpu));
+	} else {
+		EXPECT_LE(TURNS - 1, calls_of_wbinvd(vcpu));
+	}
+	EXPECT_EQ(0, del(device, fd));
+	EXPECT_GT(TURNS - 1, calls_of_wbinvd(vcpu));
+	need_ioctl(fd, VFIO_GROUP_UNSET_CONTAINER, 0);
+	close(container);
+	close(fd);
+	close(device);
+	vm_free(vm);
 }
 
 TEST_HARNESS_MAIN
