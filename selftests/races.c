@@ -463,6 +463,19 @@ static void *unbind_always(void *arg)
 	return NULL;
 }
 
+/* Meanwhile the VM is busy: whoever needs it to himself waits, half done. */
+static void *change_buses(void *arg)
+{
+	const struct binding *b = arg;
+	struct kvm_ioeventfd io = { .fd = b->irq.resamplefd, .addr = GPA_HOLE, .len = 4 };
+
+	while (!stop_fuzz) {
+		io.flags ^= KVM_IOEVENTFD_FLAG_DEASSIGN;
+		kvm_ioctl(b->vm->fd, KVM_IOEVENTFD, &io);
+	}
+	return NULL;
+}
+
 TEST_F(race, irqfds_come_and_go)
 {
 	struct binding b = { self->vm, {
@@ -473,8 +486,8 @@ TEST_F(race, irqfds_come_and_go)
 	pthread_t thread[2];
 	int r;
 
-	for (int i = 0; i < 2; i++)
-		pthread_create(&thread[i], NULL, unbind_always, &b);
+	pthread_create(&thread[0], NULL, unbind_always, &b);
+	pthread_create(&thread[1], NULL, change_buses, &b);
 	for (int i = 0; i < 2; i++) {
 		FOR_MS(400) {
 			r = bind_event(&b, i ? resample : 0);
