@@ -181,6 +181,20 @@ TEST_F(state, events_round_trip)
 	EXPECT_NE(0, two.interrupt.shadow);
 }
 
+/* More than a CPU can have under way at once: not refused, and the NMI is first. */
+TEST_F(state, interrupt_and_nmi_injected)
+{
+	struct kvm_vcpu_events e;
+
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
+	e.interrupt.injected = 1;
+	e.interrupt.nr = 0x30;
+	e.nmi.injected = 1;
+	EXPECT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_VCPU_EVENTS, &e));
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
+	EXPECT_EQ(1, e.nmi.injected);
+}
+
 TEST_F(state, bad_events_are_refused_whole)
 {
 	struct kvm_vcpu_events good, bad, after;

@@ -124,11 +124,8 @@ static bool events_valid(const struct vcpu *v, const struct kvm_vcpu_events *e)
 	/* A vCPU that waits for its start takes no SMI. */
 	if (events_have_smm(e) && v->mp_state == KVM_MP_STATE_INIT_RECEIVED)
 		return false;
-	if (events_has_exception(e) &&
-	    (e->exception.nr >= NR_EXCEPTIONS || e->exception.nr == NMI_VECTOR))
-		return false;
-	/* Two events cannot be under way at once. */
-	return !(e->interrupt.injected && e->nmi.injected);
+	return !events_has_exception(e) ||
+	       (e->exception.nr < NR_EXCEPTIONS && e->exception.nr != NMI_VECTOR);
 }
 
 static void events_set_exception(struct events *ev,
@@ -157,6 +154,7 @@ static void events_set_exception(struct events *ev,
 	};
 }
 
+/* Two cannot be under way at once: an NMI displaces an interrupt. */
 static void events_set_slots(struct events *ev, const struct kvm_vcpu_events *e)
 {
 	ev->again = (struct event){ .type = EVENT_NONE };

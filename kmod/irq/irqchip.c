@@ -110,7 +110,7 @@ int irqchip_signal_msi(struct vm *vm, const struct kvm_msi *msi)
 {
 	struct apic_msg msg;
 
-	if (!vm->irqchip || msi->flags)
+	if (!vm->irqchip || (msi->flags & ~KVM_MSI_VALID_DEVID))	/* a device id is for ITSs */
 		return -EINVAL;
 	if (msi_to_apic_msg(msi->address_lo, msi->address_hi, msi->data, rules_of(vm), &msg))
 		return -EINVAL;
