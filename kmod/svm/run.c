@@ -121,6 +121,20 @@ static noinstr void enter_irqoff(struct vcpu *v, u64 host_pa)
 	host_guest_exit();
 }
 
+/* What was to be injected is still there, and a flush that was asked for is still to come. */
+static noinline void note_refusal(struct svm_cpu *c, struct svm_vcpu *s)
+{
+	struct vmcb_control_area *ctl = &s->vmcb->control;
+
+	s->refused_inj = ctl->event_inj;
+	ctl->exit_int_info = 0;
+	if (ctl->tlb_ctl == TLB_CONTROL_DO_NOTHING)
+		return;
+	/* This vCPU's next entry may be on another CPU; then the next vCPU here flushes. */
+	c->next_asid = c->max_asid + 1;
+	s->asid_generation = 0;
+}
+
 void svm_enter(struct vcpu *v)
 {
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
@@ -139,15 +153,13 @@ void svm_enter(struct vcpu *v)
 	if (unlikely(ctl->exit_code == SVM_EXIT_EXCP_BASE + X86_TRAP_MC))
 		host_machine_check();
 
+	if (unlikely(ctl->exit_code == (u32)SVM_EXIT_ERR))
+		note_refusal(c, s);
+	else
+		ctl->event_inj = 0;	/* taken; exit_int_info tells if it was cut off */
 	if (unlikely(ctl->tlb_ctl != TLB_CONTROL_DO_NOTHING)) {
 		v->stat.tlb_flushes += ctl->tlb_ctl == TLB_CONTROL_FLUSH_ASID;
 		ctl->tlb_ctl = TLB_CONTROL_DO_NOTHING;
-	}
-	if (unlikely(ctl->exit_code == (u32)SVM_EXIT_ERR)) {
-		s->refused_inj = ctl->event_inj;
-		ctl->exit_int_info = 0;
-	} else {
-		ctl->event_inj = 0;	/* taken; exit_int_info tells if it was cut off */
 	}
 	v->events.cut_off = (ctl->exit_int_info | ctl->event_inj) & SVM_EXITINTINFO_VALID;
 	fetch_exit(s->vmcb, &v->regs);
