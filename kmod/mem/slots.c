@@ -46,9 +46,12 @@ void slots_destroy(struct vm *vm)
 	for (i = 0; i < NR_SPACES; i++) {
 		mt_clear_in_rcu(&vm->slots.by_gfn[i]);
 		mtree_destroy(&vm->slots.by_gfn[i]);
+		cond_resched();
 	}
-	xa_for_each(&vm->slots.by_id, id, slot)
+	xa_for_each(&vm->slots.by_id, id, slot) {
 		slot_free(slot);
+		cond_resched();
+	}
 	xa_destroy(&vm->slots.by_id);
 }
 
