@@ -224,7 +224,8 @@ struct insn_bus {
  * committed, and the instruction goes on. That is one element of a repeated string
  * instruction (of INS and OUTS as many as fit a page and INSN_IO_BATCH), with
  * RCX, RSI, RDI advanced and RF set. Otherwise RIP is advanced, RF and the interrupt
- * shadow are cleared. INSN_AGAIN: a locked instruction lost a race. On anything but INSN_DONE *@r is garbage and must be thrown away.
+ * shadow are cleared. INSN_AGAIN: a locked instruction lost a race. On anything but
+ * INSN_DONE *@r is garbage and must be thrown away.
  */
 enum insn_rc __must_check insn_execute(const struct x86_insn *insn, struct regs *r,
 				       const struct insn_bus *bus, void *arg,
