@@ -39,10 +39,12 @@ struct host_caps {
 	u8 tdp_levels;		/* deepest nested table: 4 or 5 */
 	u8 tdp_max_leaf;	/* largest page there: 2 is 2M, 3 is 1G */
 	bool tdp;		/* nested paging is on (we refuse without) */
+	bool tdp_ages;		/* the CPU marks accessed entries there */
 	bool tdp_log;		/* the CPU logs the pages there that it marks dirty */
 	bool apicv;		/* the CPU can run a guest's local APIC (set_apic()) */
 	bool apicv_xapic;	/* in xAPIC mode, too */
 	bool invpcid;		/* the backend lets a guest run INVPCID */
+	bool amd;		/* one of AMD's CPUs, or their kin */
 	bool intel_mce;		/* CPUs of this vendor have MCG_CAP.CMCI_P and LMCE_P: a guest's may */
 	bool xsaves;		/* the backend lets a guest run XSAVES, and the host's XSS is 0 */
 	bool mwait;		/* MWAIT can be left to a guest: interrupts end it */

@@ -204,6 +204,8 @@ static int caps_fill(struct host_caps *caps)
 	/* A guest's XSS is 0, and is not switched. */
 	caps->xsaves = boot_cpu_has(X86_FEATURE_XSAVES) &&
 		       !rdmsrl_safe(MSR_IA32_XSS, &xss) && !xss;
+	caps->amd = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+		    boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
 	caps->intel_mce = boot_cpu_data.x86_vendor == X86_VENDOR_INTEL;
 	return caps_fill_fpu(caps);
 }

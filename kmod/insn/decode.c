@@ -133,10 +133,8 @@ static const struct optable_row *vex_opcode(struct x86_insn *insn, struct cursor
 	if (!vex_prefixes_ok(insn))
 		return NULL;
 	insn->opcode = next_byte(c);
-	if (insn->mode != INSN_LONG64) {
+	if (insn->mode != INSN_LONG64)
 		insn->rex &= INSN_REX_W;
-		insn->vvvv &= 7;	/* the fourth bit is ignored */
-	}
 	return optable_find_vex(insn->enc, insn->map, insn->opcode, insn->pp);
 }
 
@@ -353,7 +351,8 @@ static void decode_opsize(struct x86_insn *insn, u32 attr)
 	if (insn->mode != INSN_LONG64)
 		return;
 	if ((insn->rex & INSN_REX_W) || (attr & OP_F64) ||
-	    ((attr & OP_D64) && !insn->opsize_prefix))
+	    ((attr & OP_D64) && !insn->opsize_prefix) ||
+	    ((attr & OP_BRANCH) && insn->vendor == INSN_INTEL))
 		insn->opsize = 8;
 }
 
@@ -426,10 +425,11 @@ static bool row_is_valid(const struct x86_insn *insn, const struct optable_row *
 	return !insn->lock || lock_ok(insn, row);
 }
 
-static void insn_init(struct x86_insn *insn, enum insn_mode mode)
+static void insn_init(struct x86_insn *insn, enum insn_mode mode, enum insn_vendor vendor)
 {
 	*insn = (struct x86_insn){
 		.mode = mode,
+		.vendor = vendor,
 		.seg_override = INSN_NO_REG,
 		.base = INSN_NO_REG,
 		.index = INSN_NO_REG,
@@ -438,7 +438,7 @@ static void insn_init(struct x86_insn *insn, enum insn_mode mode)
 }
 
 enum insn_status insn_decode(struct x86_insn *insn, const u8 *bytes, unsigned int n,
-			     enum insn_mode mode)
+			     enum insn_mode mode, enum insn_vendor vendor)
 {
 	struct cursor c = {
 		.at = bytes,
@@ -448,7 +448,7 @@ enum insn_status insn_decode(struct x86_insn *insn, const u8 *bytes, unsigned in
 	};
 	const struct optable_row *row;
 
-	insn_init(insn, mode);
+	insn_init(insn, mode, vendor);
 	row = decode_opcode(insn, &c, decode_prefixes(insn, &c));
 	if (c.status != INSN_OK)
 		return c.status;

@@ -154,13 +154,14 @@ enum insn_rc op_cmps(struct insn_exec *x)
 
 	if (rep_exhausted(x))
 		return INSN_DONE;
-	rc = source(x, size, &at_si);
-	if (rc == INSN_DONE)
-		rc = dest(x, size, false, &at_di);
-	if (rc == INSN_DONE)
-		rc = read_element(x, at_si, &a);
+	/* What is wrong with the destination comes first. */
+	rc = dest(x, size, false, &at_di);
 	if (rc == INSN_DONE)
 		rc = read_element(x, at_di, &b);
+	if (rc == INSN_DONE)
+		rc = source(x, size, &at_si);
+	if (rc == INSN_DONE)
+		rc = read_element(x, at_si, &a);
 	if (rc != INSN_DONE)
 		return rc;
 	flags_sub(a, b, false, size, &x->flags);

@@ -38,7 +38,8 @@ static enum insn_rc vec_prepare(struct insn_exec *x, bool write, bool three, uns
 	if (x->r->cr0 & CR0_TS)
 		return exec_fault(x, VEC_NM);
 	rc = exec_mem_operand(x, write, size);
-	if (rc == INSN_DONE && (x->row->attr & OP_ALIGN) && (x->lin & (size - 1)))
+	/* Misalignment comes before what may be wrong with the segment. */
+	if ((x->row->attr & OP_ALIGN) && (x->lin & (size - 1)))
 		rc = exec_fault(x, VEC_GP);
 	return rc;
 }
@@ -99,12 +100,14 @@ enum insn_rc op_vec_store(struct insn_exec *x)
 static enum insn_rc load_half(struct insn_exec *x, unsigned int at)
 {
 	bool three = x->insn->enc != INSN_ENC_LEGACY;
+	/* Where there are eight registers its fourth bit is ignored. */
+	unsigned int other = x->insn->mode == INSN_LONG64 ? x->insn->vvvv : x->insn->vvvv & 7;
 	enum insn_rc rc;
 	u8 val[16];
 
 	rc = vec_prepare(x, false, three, 8);
 	if (rc == INSN_DONE)
-		rc = vec_get(x, three ? x->insn->vvvv : x->insn->reg, val, 16);
+		rc = vec_get(x, three ? other : x->insn->reg, val, 16);
 	if (rc == INSN_DONE)
 		rc = x->bus->read(x->arg, x->lin, val + at, 8, false, x->fault);
 	if (rc == INSN_DONE)

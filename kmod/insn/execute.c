@@ -36,6 +36,8 @@ unsigned int exec_operand_size(const struct x86_insn *insn, unsigned int op)
 		return insn->opsize;
 	case SZ_Z:
 		return min_t(unsigned int, insn->opsize, 4);
+	case SZ_S:
+		return insn->vendor == INSN_INTEL ? min_t(unsigned int, insn->opsize, 4) : 4;
 	case SZ_Y:
 		return insn->rex & INSN_REX_W && insn->mode == INSN_LONG64 ? 8 : 4;
 	case SZ_X:

@@ -16,6 +16,8 @@
 #include "../cpu/cr.h"
 #include "../cpu/guest_debug.h"
 #include "../cpu/fpu_regs.h"
+#include "../cpu/host_caps.h"
+#include "../host/host.h"
 #include "../irq/lapic.h"
 #include "../mem/access.h"
 #include "../mem/slots.h"
@@ -392,6 +394,12 @@ static enum verdict no_insn(struct vcpu *v, struct x86_insn *insn, enum insn_rc 
 	}
 }
 
+/* A guest's code runs on the CPU itself: one of this vendor. */
+static enum insn_vendor vendor(void)
+{
+	return host_caps.amd ? INSN_AMD : INSN_INTEL;
+}
+
 /* In any mode, and across a page border. */
 static bool fetch_decode_slow(struct vcpu *v, struct x86_insn *insn, enum verdict *out)
 {
@@ -407,11 +415,11 @@ static bool fetch_decode_slow(struct vcpu *v, struct x86_insn *insn, enum verdic
 	if (rc != INSN_DONE)
 		got = 0;
 	if (rc == INSN_DONE)
-		status = insn_decode(insn, bytes, got, mode);
+		status = insn_decode(insn, bytes, got, mode, vendor());
 	if (rc == INSN_DONE && status == INSN_SHORT) {
 		rc = linear_fetch(v, r->rip + got, bytes + got, sizeof(bytes) - got, &more, &f);
 		if (rc == INSN_DONE)
-			status = insn_decode(insn, bytes, got + more, mode);
+			status = insn_decode(insn, bytes, got + more, mode, vendor());
 	}
 	if (rc == INSN_DONE && status == INSN_OK)
 		return true;
@@ -426,7 +434,7 @@ static bool fetch_decode(struct vcpu *v, struct x86_insn *insn, enum verdict *ou
 {
 	regs_get(v, G_IP | G_CR | G_CODE);
 	if (likely(linear_code(v, v->insn.code)) &&
-	    insn_decode(insn, (u8 *)v->insn.code, INSN_MAX_LEN, INSN_LONG64) == INSN_OK)
+	    insn_decode(insn, (u8 *)v->insn.code, INSN_MAX_LEN, INSN_LONG64, vendor()) == INSN_OK)
 		return true;
 	return fetch_decode_slow(v, insn, out);
 }
@@ -517,7 +525,8 @@ bool glue_is_rsm(struct vcpu *v)
 	struct fault f;
 
 	return linear_fetch(v, r->rip, code, sizeof(code), &got, &f) == INSN_DONE &&
-	       insn_decode(insn, code, got, insn_mode_of(r)) == INSN_OK && is_0f(insn, 0xaa);
+	       insn_decode(insn, code, got, insn_mode_of(r), vendor()) == INSN_OK &&
+	       is_0f(insn, 0xaa);
 }
 
 static enum verdict complete_cr(struct vcpu *v, const struct x86_insn *insn, struct vm_exit *e)

@@ -24,6 +24,12 @@ enum insn_mode {
 	INSN_LONG64,
 };
 
+/* Whose CPU it is that the guest's code runs on: insn_decode() tells where that matters. */
+enum insn_vendor {
+	INSN_INTEL,
+	INSN_AMD,
+};
+
 enum insn_status {
 	INSN_OK,
 	INSN_SHORT,		/* needs more bytes than were given */
@@ -73,6 +79,7 @@ struct x86_insn {
 	u8 bytes[INSN_MAX_LEN];
 	u8 len;
 	enum insn_mode mode;
+	enum insn_vendor vendor;
 	const struct optable_row *row;
 
 	/* prefixes */
@@ -114,9 +121,11 @@ struct x86_insn {
  * @bytes: instruction bytes
  * @n: how many bytes there are; more than 15 are never looked at
  * @mode: the mode of the code, see insn_mode_of()
+ * @vendor: in 64-bit mode AMD's CPUs take a 66 before a near branch as the operand size 16, and
+ *          Intel's take no notice of it; before MOVSXD it makes Intel's read 2 bytes only
  */
-enum insn_status __must_check insn_decode(struct x86_insn *insn, const u8 *bytes,
-					  unsigned int n, enum insn_mode mode);
+enum insn_status __must_check insn_decode(struct x86_insn *insn, const u8 *bytes, unsigned int n,
+					  enum insn_mode mode, enum insn_vendor vendor);
 
 /**
  * insn_mode_of() - the mode the guest's code is decoded in

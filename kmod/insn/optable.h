@@ -21,6 +21,7 @@ enum opsize {
 	SZ_Z,				/* operand size, at most 4 */
 	SZ_Y,				/* operand size, at least 4 */
 	SZ_X,				/* vector length: 16, 32, 64 */
+	SZ_S,				/* 4; on Intel's CPUs operand size, at most 4 */
 	SZ_ADDR,			/* address size: moffs */
 };
 
@@ -70,6 +71,7 @@ enum opkind {
 #define E_b	OPERAND(KIND_E, SZ_B)
 #define E_w	OPERAND(KIND_E, SZ_W)
 #define E_d	OPERAND(KIND_E, SZ_D)
+#define E_s	OPERAND(KIND_E, SZ_S)
 #define E_v	OPERAND(KIND_E, SZ_V)
 #define E_y	OPERAND(KIND_E, SZ_Y)
 #define M_	OPERAND(KIND_M, SZ_NONE)
@@ -101,8 +103,7 @@ enum opkind {
 #define OP_I64		BIT(1)		/* #UD in 64-bit mode */
 #define OP_O64		BIT(2)		/* #UD outside 64-bit mode */
 #define OP_PROT		BIT(3)		/* #UD in real and virtual-8086 mode */
-/* Operand size 64 by default in 64-bit mode; 66 makes it 16, near branches as on AMD. */
-#define OP_D64		BIT(4)
+#define OP_D64		BIT(4)		/* operand size 64 in 64-bit mode, with a 66 it is 16 */
 #define OP_F64		BIT(5)		/* operand size 64 always in 64-bit mode */
 #define OP_MEM		BIT(6)		/* #UD with a register */
 #define OP_REG		BIT(7)		/* #UD with memory */
@@ -112,6 +113,8 @@ enum opkind {
 #define OP_L0		BIT(11)		/* VEX, EVEX: #UD unless 128 bits */
 #define OP_EVEX_W0	BIT(12)		/* EVEX: #UD unless W is 0 */
 #define OP_EVEX_W1	BIT(13)		/* EVEX: #UD unless W is 1 */
+#define OP_BRANCH	BIT(22)
+#define OP_NEAR		(OP_D64 | OP_BRANCH)	/* and Intel's CPUs take no notice of that 66 */
 /* Attributes: execution. */
 #define OP_RD		BIT(14)		/* destination is read */
 #define OP_WR		BIT(15)		/* destination is written */

@@ -203,7 +203,7 @@ static enum insn_rc execute(struct kunit *test, const u8 *bytes, unsigned int n)
 	struct task_switch task;
 	enum insn_rc rc;
 
-	KUNIT_ASSERT_EQ(test, insn_decode(&m->insn, bytes, n, insn_mode_of(&m->r)), INSN_OK);
+	KUNIT_ASSERT_EQ(test, insn_decode(&m->insn, bytes, n, insn_mode_of(&m->r), INSN_AMD), INSN_OK);
 	m->used = 0;
 	rc = insn_execute(&m->insn, &copy, &fake_bus, m, &m->fault, &task);
 	if (rc == INSN_DONE)
@@ -526,6 +526,64 @@ static void rep_compare(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gpr[R_RCX], 6);
 }
 
+/* Two things wrong with one instruction: which fault comes, as it was seen on CPUs of Intel's. */
+static void order_of_faults(struct kunit *test)
+{
+	struct machine *m = test->priv;
+	u64 *gpr = m->r.gpr;
+
+	set_mode(m, INSN_PROT32);
+	m->r.seg[SEG_GS].limit = 0xff;
+	m->r.seg[SEG_SS].limit = 0xff;
+	gpr[R_RSI] = 0x200;
+	gpr[R_RDI] = ABSENT;
+	KUNIT_EXPECT_EQ(test, RUN(0x65, 0xa6), INSN_FAULT);		/* cmpsb gs:[esi], es:[edi] */
+	EXPECT_FAULT(14, 0);
+	gpr[R_RDI] = 0x100;
+	KUNIT_EXPECT_EQ(test, RUN(0x65, 0xa6), INSN_FAULT);
+	EXPECT_FAULT(13, 0);
+	gpr[R_RBX] = 0x108;
+	KUNIT_EXPECT_EQ(test, RUN(0x36, 0x0f, 0x28, 0x0b), INSN_FAULT);	/* movaps xmm1, ss:[ebx] */
+	EXPECT_FAULT(13, 0);
+	gpr[R_RBX] = 0x110;
+	KUNIT_EXPECT_EQ(test, RUN(0x36, 0x0f, 0x28, 0x0b), INSN_FAULT);
+	EXPECT_FAULT(12, 0);
+}
+
+/* Where there are eight registers the fourth bit of vvvv does not name one, but it is there. */
+static void fourth_bit_of_vvvv(struct kunit *test)
+{
+	struct machine *m = test->priv;
+
+	set_mode(m, INSN_PROT32);
+	m->r.gpr[R_RBX] = 0x100;
+	memset(m->vec, 0xee, sizeof(m->vec));
+	memset(m->vec[2], 0x22, sizeof(m->vec[2]));
+	/* vmovlps xmm1, xmm2, [ebx] with and without it, vmovups xmm1, [ebx] with it */
+	KUNIT_EXPECT_EQ(test, RUN(0xc4, 0xe1, 0x68, 0x12, 0x0b), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, m->vec[1][8], 0x22);
+	memset(m->vec[1], 0xee, sizeof(m->vec[1]));
+	KUNIT_EXPECT_EQ(test, RUN(0xc4, 0xe1, 0x28, 0x12, 0x0b), INSN_DONE);
+	KUNIT_EXPECT_EQ(test, m->vec[1][8], 0x22);
+	KUNIT_EXPECT_EQ(test, RUN(0xc4, 0xe1, 0x38, 0x10, 0x0b), INSN_FAULT);
+	KUNIT_EXPECT_EQ(test, m->fault.vector, 6);
+}
+
+/* MOVSXD to 16 bits: Intel's CPUs read 2 bytes, AMD's 4. */
+static void movsxd_by_vendor(struct kunit *test)
+{
+	static const u8 movsxd[] = { 0x66, 0x63, 0x03 };		/* movsxd ax, [rbx] */
+	struct machine *m = test->priv;
+	struct task_switch task;
+
+	m->r.gpr[R_RBX] = ABSENT - 2;
+	KUNIT_EXPECT_EQ(test, RUN(0x66, 0x63, 0x03), INSN_FAULT);
+	EXPECT_FAULT(14, 0);
+	KUNIT_ASSERT_EQ(test, insn_decode(&m->insn, movsxd, 3, INSN_LONG64, INSN_INTEL), INSN_OK);
+	KUNIT_EXPECT_EQ(test, insn_execute(&m->insn, &m->r, &fake_bus, m, &m->fault, &task),
+			INSN_DONE);
+}
+
 static void string_io(struct kunit *test)
 {
 	struct machine *m = test->priv;
@@ -722,7 +780,7 @@ static void linear_address(struct kunit *test)
 	m->r.gpr[R_RBX] = 0x1000;
 	m->r.gpr[R_RCX] = 0x100;
 	m->r.seg[SEG_GS].base = 0xffff800000000000;
-	KUNIT_ASSERT_EQ(test, insn_decode(&m->insn, invlpg, sizeof(invlpg), INSN_LONG64), INSN_OK);
+	KUNIT_ASSERT_EQ(test, insn_decode(&m->insn, invlpg, sizeof(invlpg), INSN_LONG64, INSN_AMD), INSN_OK);
 	KUNIT_EXPECT_EQ(test, insn_linear(&m->insn, &m->r, false, 0, &lin, &m->fault), INSN_DONE);
 	KUNIT_EXPECT_EQ(test, lin, 0xffff800000001410);
 	m->r.seg[SEG_GS].base = 1ULL << 62;
@@ -741,6 +799,9 @@ static struct kunit_case insn_exec_cases[] = {
 	KUNIT_CASE(compare_exchange),
 	KUNIT_CASE(rep_strings),
 	KUNIT_CASE(rep_compare),
+	KUNIT_CASE(order_of_faults),
+	KUNIT_CASE(fourth_bit_of_vvvv),
+	KUNIT_CASE(movsxd_by_vendor),
 	KUNIT_CASE(string_io),
 	KUNIT_CASE(port_rights),
 	KUNIT_CASE(stack),

@@ -185,7 +185,7 @@ static enum insn_rc execute(struct kunit *test, struct seg_toy *t, const u8 *byt
 	unsigned int i;
 
 	KUNIT_ASSERT_EQ(test, INSN_OK,
-			insn_decode(&insn, bytes, INSN_MAX_LEN, insn_mode_of(&t->r)));
+			insn_decode(&insn, bytes, INSN_MAX_LEN, insn_mode_of(&t->r), INSN_AMD));
 	rc = insn_execute(&insn, &t->r, &toy_bus, t, &t->f, &t->task);
 	for (i = 0; rc == INSN_DONE && i < t->writes; i++)
 		memcpy(t->memory + t->write[i].at, t->write[i].val, t->write[i].size);

@@ -145,7 +145,8 @@ static void decode_lengths(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		const struct length_case *c = &lengths[i];
-		enum insn_status st = insn_decode(&insn, c->bytes, c->n, c->mode);
+		enum insn_status st = insn_decode(&insn, c->bytes, c->n, c->mode,
+						  INSN_AMD);
 
 		KUNIT_EXPECT_EQ_MSG(test, st, c->len ? INSN_OK : INSN_UNDEFINED, "row %u", i);
 		if (st != INSN_OK)
@@ -153,8 +154,42 @@ static void decode_lengths(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, insn.len, c->len, "row %u", i);
 		KUNIT_EXPECT_EQ(test, memcmp(insn.bytes, c->bytes, c->len), 0);
 		for (n = 0; n < c->len; n++)
-			KUNIT_EXPECT_EQ_MSG(test, insn_decode(&insn, c->bytes, n, c->mode),
+			KUNIT_EXPECT_EQ_MSG(test, insn_decode(&insn, c->bytes, n, c->mode,
+							INSN_AMD),
 					    INSN_SHORT, "row %u cut to %u", i, n);
+	}
+}
+
+/* A 66 before a near branch in 64-bit mode: @amd and @intel are what the instruction's length is. */
+static void decode_near_branches(struct kunit *test)
+{
+	static const struct {
+		u8 amd, intel, bytes[7];
+	} rows[] = {
+		{ 4, 6, { 0x66, 0xe8, 1, 2, 3, 4 } },
+		{ 4, 6, { 0x66, 0xe9, 1, 2, 3, 4 } },
+		{ 3, 3, { 0x66, 0xeb, 1 } },
+		{ 3, 3, { 0x66, 0x74, 1 } },
+		{ 5, 7, { 0x66, 0x0f, 0x84, 1, 2, 3, 4 } },
+		{ 3, 3, { 0x66, 0xe2, 1 } },
+		{ 2, 2, { 0x66, 0xc3 } },
+		{ 4, 4, { 0x66, 0xc2, 1, 2 } },
+		{ 3, 3, { 0x66, 0xff, 0x10 } },
+		{ 3, 3, { 0x66, 0xff, 0xe0 } },
+	};
+	struct x86_insn insn;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		KUNIT_EXPECT_EQ(test, insn_decode(&insn, rows[i].bytes, 7, L64, INSN_AMD), INSN_OK);
+		KUNIT_EXPECT_EQ_MSG(test, insn.len, rows[i].amd, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, insn.opsize, 2, "row %u", i);
+		KUNIT_EXPECT_EQ(test, insn_decode(&insn, rows[i].bytes, 7, L64, INSN_INTEL), INSN_OK);
+		KUNIT_EXPECT_EQ_MSG(test, insn.len, rows[i].intel, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, insn.opsize, 8, "row %u", i);
+		KUNIT_EXPECT_EQ(test, insn_decode(&insn, rows[i].bytes, 7, P32, INSN_INTEL), INSN_OK);
+		KUNIT_EXPECT_EQ_MSG(test, insn.len, rows[i].amd, "row %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, insn.opsize, 2, "row %u", i);
 	}
 }
 
@@ -164,15 +199,15 @@ static void decode_limit(struct kunit *test)
 	struct x86_insn insn;
 
 	memset(bytes, 0x66, sizeof(bytes));
-	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 14, L64), INSN_SHORT);
-	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 15, L64), INSN_TOO_LONG);
-	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 20, L64), INSN_TOO_LONG);
+	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 14, L64, INSN_AMD), INSN_SHORT);
+	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 15, L64, INSN_AMD), INSN_TOO_LONG);
+	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 20, L64, INSN_AMD), INSN_TOO_LONG);
 	bytes[14] = 0x90;
-	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 20, L64), INSN_OK);
+	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 20, L64, INSN_AMD), INSN_OK);
 	KUNIT_EXPECT_EQ(test, insn.len, 15);
 	/* The opcode fits, its operand does not. */
 	bytes[14] = 0x04;
-	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 20, L64), INSN_TOO_LONG);
+	KUNIT_EXPECT_EQ(test, insn_decode(&insn, bytes, 20, L64, INSN_AMD), INSN_TOO_LONG);
 }
 
 static struct x86_insn decoded(struct kunit *test, enum insn_mode mode, const u8 *bytes,
@@ -180,7 +215,7 @@ static struct x86_insn decoded(struct kunit *test, enum insn_mode mode, const u8
 {
 	struct x86_insn insn;
 
-	KUNIT_ASSERT_EQ(test, insn_decode(&insn, bytes, n, mode), INSN_OK);
+	KUNIT_ASSERT_EQ(test, insn_decode(&insn, bytes, n, mode, INSN_AMD), INSN_OK);
 	return insn;
 }
 
@@ -456,6 +491,7 @@ static void conditions(struct kunit *test)
 
 static struct kunit_case insn_cases[] = {
 	KUNIT_CASE(decode_lengths),
+	KUNIT_CASE(decode_near_branches),
 	KUNIT_CASE(decode_limit),
 	KUNIT_CASE(decode_operands),
 	KUNIT_CASE(mode_of),

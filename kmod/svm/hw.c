@@ -154,6 +154,7 @@ int svm_setup(struct host_caps *caps)
 	caps->tsc_frac_bits = svm_has.tsc_scaling ? TSC_FRAC_BITS : 0;
 	caps->tdp = true;
 	caps->tdp_levels = pgtable_l5_enabled() ? 5 : 4;
+	caps->tdp_ages = true;
 	caps->tdp_max_leaf = 3;	/* the host has no 1G pages when the CPU has none */
 	caps->umip = boot_cpu_has(X86_FEATURE_UMIP);
 	caps->invpcid = boot_cpu_has(X86_FEATURE_INVPCID);	/* works on the ASID's entries */

@@ -340,6 +340,7 @@ int vmx_setup(struct host_caps *caps)
 	caps->tdp = true;
 	caps->tdp_levels = 4;
 	caps->tdp_max_leaf = vmx_has(VMX_OPT_EPT_1G) ? 3 : 2;
+	caps->tdp_ages = vmx_has(VMX_OPT_EPT_AD);
 	caps->tdp_log = vmx_has(VMX_OPT_PML);
 	caps->apicv = vmx_has(VMX_OPT_APICV);
 	caps->apicv_xapic = vmx_has(VMX_OPT_APICV_XAPIC);

@@ -53,7 +53,7 @@ static void add_opcodes(enum insn_mode mode, const u8 *before, unsigned int n)
 		for (reg = 0; reg < 8; reg++) {
 			b[n] = op;
 			b[n + 1] = reg << 3 | 1;	/* (%ecx), or (%bx, %di) */
-			if (insn_decode(&insn, b, sizeof(b), mode) == INSN_OK &&
+			if (insn_decode(&insn, b, sizeof(b), mode, place.vendor) == INSN_OK &&
 			    insn.opcode == op && insn.len > n && insn.is_mem &&
 			    insn_is_executable(&insn))
 				form_of(&insn, mode)->wanted |= is_tried_here(&insn);

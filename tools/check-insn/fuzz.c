@@ -253,15 +253,18 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	enum insn_status st;
 	enum insn_rc rc;
 	struct regs r;
-	unsigned int n;
+	enum insn_vendor vendor;
+	unsigned int n, how;
 	u8 bytes[20];
 	u64 rip, lin;
 
 	take(&in, bytes, sizeof(bytes));
-	n = take_byte(&in) % (sizeof(bytes) + 1);
+	how = take_byte(&in);
+	n = how % (sizeof(bytes) + 1);
+	vendor = how / (sizeof(bytes) + 1) & 1 ? INSN_INTEL : INSN_AMD;
 	take_regs(&in, &r);
 	rip = r.rip;
-	st = insn_decode(&insn, bytes, n, insn_mode_of(&r));
+	st = insn_decode(&insn, bytes, n, insn_mode_of(&r), vendor);
 	REQUIRE(st != INSN_SHORT || n < INSN_MAX_LEN);
 	if (st != INSN_OK) {
 		try_task_switch(&in);

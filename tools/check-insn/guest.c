@@ -960,7 +960,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGALRM, out_of_patience);
 	new_machine();
-	place = (struct place){ .vec_bytes = has_avx ? 32 : 16, .describe = describe };
+	place = (struct place){
+		.vec_bytes = has_avx ? 32 : 16, .describe = describe,
+		.vendor = cpu_vendor_is_amd() ? INSN_AMD : INSN_INTEL,
+	};
 	while (seed--)
 		rnd();
 	tried += run_mode(INSN_REAL16, "real", n);

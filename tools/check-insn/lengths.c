@@ -24,15 +24,20 @@ struct count {
 static const struct mode {
 	const char *name;
 	enum insn_mode mode;
+	enum insn_vendor vendor;	/* counts in 64-bit mode */
 	unsigned int bits;
 	ZydisMachineMode zmode;
 	ZydisStackWidth zwidth;
 } modes[] = {
-	{ "16-bit", INSN_REAL16, 16, ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16 },
-	{ "16-bit protected", INSN_PROT16, 16, ZYDIS_MACHINE_MODE_LEGACY_16,
+	{ "16-bit", INSN_REAL16, INSN_AMD, 16, ZYDIS_MACHINE_MODE_REAL_16, ZYDIS_STACK_WIDTH_16 },
+	{ "16-bit protected", INSN_PROT16, INSN_AMD, 16, ZYDIS_MACHINE_MODE_LEGACY_16,
 	  ZYDIS_STACK_WIDTH_16 },
-	{ "32-bit", INSN_PROT32, 32, ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32 },
-	{ "64-bit", INSN_LONG64, 64, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64 },
+	{ "32-bit", INSN_PROT32, INSN_AMD, 32, ZYDIS_MACHINE_MODE_LEGACY_32,
+	  ZYDIS_STACK_WIDTH_32 },
+	{ "64-bit, AMD", INSN_LONG64, INSN_AMD, 64, ZYDIS_MACHINE_MODE_LONG_64,
+	  ZYDIS_STACK_WIDTH_64 },
+	{ "64-bit, Intel", INSN_LONG64, INSN_INTEL, 64, ZYDIS_MACHINE_MODE_LONG_64,
+	  ZYDIS_STACK_WIDTH_64 },
 };
 
 static ZydisDecoder zydis;
@@ -51,7 +56,7 @@ static void complain(const char *what, const u8 *b, int ours, int theirs, const 
 	for (i = 0; i < INSN_MAX_LEN; i++)
 		printf(" %02x", b[i]);
 	printf("  ours %d, theirs %d (%s), opcodes: %s\n", ours, theirs, name,
-	       opcodes_text(b, mode->bits));
+	       opcodes_text(b, mode->bits, mode->vendor));
 }
 
 /*
@@ -76,7 +81,8 @@ static void check(const u8 *b)
 {
 	ZydisDecodedInstruction z;
 	struct x86_insn insn;
-	enum insn_status st = insn_decode(&insn, b, INSN_MAX_LEN, mode->mode);
+	enum insn_status st = insn_decode(&insn, b, INSN_MAX_LEN, mode->mode,
+					      mode->vendor);
 	bool theirs = ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&zydis, NULL, b,
 								 INSN_MAX_LEN, &z));
 	bool ours = st == INSN_OK;
@@ -96,7 +102,7 @@ static void check(const u8 *b)
 			 ZydisMnemonicGetString(z.mnemonic));
 	} else if (insn.len != z.length) {
 		/* A majority of three decides. */
-		if (opcodes_length(b, mode->bits) == insn.len) {
+		if (opcodes_length(b, mode->bits, mode->vendor) == insn.len) {
 			count.same++;
 			return;
 		}
@@ -232,7 +238,8 @@ static unsigned long check_mode(const struct mode *m, unsigned long n, unsigned 
 
 	mode = m;
 	ZydisDecoderInit(&zydis, m->zmode, m->zwidth);
-	ZydisDecoderEnableMode(&zydis, ZYDIS_DECODER_MODE_AMD_BRANCHES, ZYAN_TRUE);
+	ZydisDecoderEnableMode(&zydis, ZYDIS_DECODER_MODE_AMD_BRANCHES,
+			       mode->vendor == INSN_AMD);
 	count = (struct count){ 0 };
 	exhaustive_legacy(step);
 	exhaustive_vex(step);

@@ -132,7 +132,7 @@ bool make_bytes(struct test *t)
 		t->bytes[n + 1] &= 0xbf;	/* memory, not a register */
 	if (one_in(2))
 		t->bytes[n + 1] &= 0x7f;
-	if (insn_decode(&t->insn, t->bytes, INSN_MAX_LEN, t->mode) != INSN_OK ||
+	if (insn_decode(&t->insn, t->bytes, INSN_MAX_LEN, t->mode, place.vendor) != INSN_OK ||
 	    !insn_is_executable(&t->insn) || !is_tried_here(&t->insn))
 		return false;
 	/* The random opcode may have been another prefix. */
@@ -214,7 +214,7 @@ bool aim(struct test *t)
 		disp_at++;
 	disp = (s32)((u32)insn->disp + (u32)delta);
 	memcpy(t->bytes + disp_at, &disp, 4);
-	return insn_decode(insn, t->bytes, INSN_MAX_LEN, t->mode) == INSN_OK;
+	return insn_decode(insn, t->bytes, INSN_MAX_LEN, t->mode, place.vendor) == INSN_OK;
 }
 
 /* Make comparisons succeed now and then. */

@@ -202,6 +202,8 @@ bool native_lacks(const char *name)
 		return !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(c & bit_MOVDIRI);
 	if (!strcmp(name, "movbe"))
 		return !__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_MOVBE);
+	if (!strcmp(name, "movntss") || !strcmp(name, "movntsd"))
+		return !__get_cpuid(0x80000001, &a, &b, &c, &d) || !(c & bit_SSE4a);
 	return false;
 }
 

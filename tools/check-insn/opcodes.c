@@ -45,20 +45,23 @@ static unsigned long machine(unsigned int bits)
 	return bits == 32 ? bfd_mach_i386_i386 : bfd_mach_i386_i8086;
 }
 
-static int disassemble(const u8 *b, unsigned int bits)
+static int disassemble(const u8 *b, unsigned int bits, enum insn_vendor vendor)
 {
 	static disassembler_ftype print;
 	static struct disassemble_info info;
 	static unsigned int last_bits;
+	static enum insn_vendor last_vendor;
 	u8 buf[32] = { 0 };
 
-	if (bits != last_bits) {
+	if (bits != last_bits || vendor != last_vendor) {
 		init_disassemble_info(&info, NULL, collect, collect_styled);
 		info.arch = bfd_arch_i386;
 		info.mach = machine(bits);
+		info.disassembler_options = vendor == INSN_INTEL ? "intel64" : "amd64";
 		disassemble_init_for_target(&info);
 		print = disassembler(bfd_arch_i386, false, info.mach, NULL);
 		last_bits = bits;
+		last_vendor = vendor;
 	}
 	memcpy(buf, b, 15);
 	info.buffer = buf;
@@ -67,15 +70,15 @@ static int disassemble(const u8 *b, unsigned int bits)
 	return print(0, &info);
 }
 
-unsigned int opcodes_length(const u8 *b, unsigned int bits)
+unsigned int opcodes_length(const u8 *b, unsigned int bits, enum insn_vendor vendor)
 {
-	int len = disassemble(b, bits);
+	int len = disassemble(b, bits, vendor);
 
 	return len <= 0 || strstr(text, "(bad)") ? 0 : (unsigned int)len;
 }
 
-const char *opcodes_text(const u8 *b, unsigned int bits)
+const char *opcodes_text(const u8 *b, unsigned int bits, enum insn_vendor vendor)
 {
-	disassemble(b, bits);
+	disassemble(b, bits, vendor);
 	return text;
 }

@@ -42,6 +42,7 @@ struct test {
 /* Where a test is to run. */
 struct place {
 	unsigned int vec_bytes;	/* a vector register's: 16, 32 or 64 */
+	enum insn_vendor vendor;	/* whose CPU is there */
 	bool stepped;		/* by TF, which instructions must not see */
 	/* Selectors, bases, limits, control registers, and RIP where code may begin. */
 	void (*describe)(enum insn_mode mode, struct regs *r);
