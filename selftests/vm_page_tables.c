@@ -194,6 +194,32 @@ TEST_F(tables, go_when_memory_is_short)
 	EXPECT_EQ(4, run(self, guest_touch, 4));
 }
 
+static GUEST uint64_t guest_touch_some(uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		GUEST_ASSERT(*(volatile uint64_t *)(GPA_NOWHERE + i * HUGE) == i);
+	return n;
+}
+
+/* The first ones are in use, which must not keep those behind them. */
+TEST_F(tables, go_wherever_they_are)
+{
+	uint64_t had;
+
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, SIZE, self->p));
+	run(self, guest_touch, 0);
+	had = stat_of(self->vm->fd, "pages_tables");
+	if (had == -1)
+		SKIP(return, "nobody says how many tables there are");
+	for (int i = 0; i < 50 && stat_of(self->vm->fd, "pages_tables") > had * 3 / 4; i++) {
+		EXPECT_EQ(SPOTS / 2, run(self, guest_touch_some, SPOTS / 2));
+		if (!write_file("/proc/sys/vm/drop_caches", "2"))
+			SKIP(return, "no drop_caches here");
+	}
+	EXPECT_GE(had * 3 / 4, stat_of(self->vm->fd, "pages_tables"));
+	EXPECT_EQ(1, run(self, guest_touch, 1));
+}
+
 /* --- what is taken away leaves the TLBs --- */
 
 static GUEST void guest_poke(uint64_t gpa)
@@ -214,18 +240,29 @@ static uint64_t flushes(FIXTURE_DATA(tables) *self)
 	return stat_of(fd, "tlb_flush") + stat_of(fd, "tlb_tags") - before;
 }
 
+/* On one CPU, so that nothing but what is asked for makes a flush. */
+static bool counts_flushes(FIXTURE_DATA(tables) *self)
+{
+	pin_to_cpu(0);
+	return stat_of(self->vcpu->fd, "tlb_tags") != -1;
+}
+
+static void poke_one_page(FIXTURE_DATA(tables) *self)
+{
+	need(!vm_slot(self->vm, 2, 0, GPA_NOWHERE, PAGE, self->p), "no slot");
+	vcpu_start(self->vcpu, guest_poke, GPA_NOWHERE);
+	flushes(self);
+}
+
 /* An emulated CPU may forget all at each exit: so this sees that a flush is asked for. */
 TEST_F(tables, flushes_are_asked_for)
 {
 	uint64_t bitmap;
 	struct kvm_dirty_log log = { .slot = 2, .dirty_bitmap = &bitmap };
 
-	if (stat_of(self->vcpu->fd, "tlb_tags") == -1)
+	if (!counts_flushes(self))
 		SKIP(return, "nobody counts flushes");
-	pin_to_cpu(0);
-	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, PAGE, self->p));
-	vcpu_start(self->vcpu, guest_poke, GPA_NOWHERE);
-	flushes(self);
+	poke_one_page(self);
 	EXPECT_EQ(0, flushes(self));
 	ASSERT_EQ(0, madvise(self->p, PAGE, MADV_DONTNEED));
 	EXPECT_LE(1, flushes(self));
@@ -240,6 +277,50 @@ TEST_F(tables, flushes_are_asked_for)
 	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, PAGE, self->p));
 	EXPECT_LE(1, flushes(self));
 	EXPECT_EQ(0, flushes(self));
+}
+
+/* Small pages become a large one, and that small ones again, within a stay: one flush is for
+ * what made the guest fault, the other for what the fault has replaced.
+ */
+TEST_F(tables, flushes_for_large_pages_are_asked_for)
+{
+	if (!counts_flushes(self))
+		SKIP(return, "nobody counts flushes");
+	madvise(self->p, HUGE, MADV_HUGEPAGE);
+	*(volatile uint8_t *)self->p = 0;
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, vm_slot(self->vm, 2 + i, 0, GPA_NOWHERE + i * HUGE / 2, HUGE / 2,
+				     self->p + i * HUGE / 2));
+	vcpu_start(self->vcpu, guest_poke, GPA_NOWHERE);
+	flushes(self);
+	ASSERT_EQ(0, stat_of(self->vm->fd, "pages_2m"));
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, vm_slot(self->vm, 2 + i, 0, 0, 0, NULL));
+	ASSERT_EQ(0, vm_slot(self->vm, 2, 0, GPA_NOWHERE, HUGE, self->p));
+	EXPECT_LE(2, flushes(self));
+	if (!stat_of(self->vm->fd, "pages_2m"))
+		SKIP(return, "no large page to be had");
+	EXPECT_EQ(0, flushes(self));
+	ASSERT_EQ(0, vm_slot(self->vm, 2, KVM_MEM_LOG_DIRTY_PAGES, GPA_NOWHERE, HUGE, self->p));
+	EXPECT_LE(2, flushes(self));
+	EXPECT_EQ(0, stat_of(self->vm->fd, "pages_2m"));
+	EXPECT_EQ(0, flushes(self));
+}
+
+TEST_F(tables, flushes_for_tables_that_go_are_asked_for)
+{
+	uint64_t had;
+
+	if (!counts_flushes(self))
+		SKIP(return, "nobody counts flushes");
+	poke_one_page(self);
+	EXPECT_EQ(0, flushes(self));
+	had = stat_of(self->vm->fd, "pages_4k");
+	for (int i = 0; i < 50 && stat_of(self->vm->fd, "pages_4k") == had; i++)
+		if (!write_file("/proc/sys/vm/drop_caches", "2"))
+			SKIP(return, "no drop_caches here");
+	ASSERT_GT(had, stat_of(self->vm->fd, "pages_4k"));
+	EXPECT_LE(1, flushes(self));
 }
 
 /* --- whom they are charged to --- */

@@ -168,6 +168,11 @@ static bool take_bit(u64 *entry, u64 mask)
 	return test_and_clear_bit(__ffs64(mask), (unsigned long *)entry);
 }
 
+static bool change(u64 *entry, u64 old, u64 new)
+{
+	return cmpxchg(entry, old, new) == old;
+}
+
 /* --- taking away --- */
 
 static void zap_entry(struct tdp *tdp, u64 *entry, int level, struct list_head *tables)
@@ -244,31 +249,40 @@ void tdp_finish(struct vm *vm, struct list_head *tables, bool may_sleep)
 	tables_free(tdp, tables, true, may_sleep);
 }
 
-/* @left: how many tables may still be looked at. */
-static unsigned long shrink(struct tdp *tdp, u64 *table, int level, unsigned long *left,
+/* From frame *@at on; *@left is how many tables may still be looked at. Where that ends,
+ * *@at is where to go on.
+ */
+static unsigned long shrink(struct tdp *tdp, u64 *table, int level, u64 *at, unsigned long *left,
 			    struct list_head *tables)
 {
 	const struct tdp_format *f = tdp->format;
 	unsigned long freed = 0;
-	u64 *entry, e;
 
-	for (entry = table; entry < table + TDP_ENTRIES && *left; entry++) {
-		e = READ_ONCE(*entry);
-		if (!tdp_present(f, e) || tdp_is_leaf(f, e, level))
-			continue;
-		if (level > 2) {
-			freed += shrink(tdp, table_of(e), level - 1, left, tables);
-			continue;
+	while (*left) {
+		u64 *entry = &table[tdp_index(*at, level)], e = READ_ONCE(*entry);
+		bool below = tdp_present(f, e) && !tdp_is_leaf(f, e, level);
+
+		if (below && level > 2) {
+			freed += shrink(tdp, table_of(e), level - 1, at, left, tables);
+			if (!*left)
+				break;
+		} else {
+			*at = (*at | (tdp_span(level) - 1)) + 1;
 		}
-		--*left;
-		if (take_bit(entry, f->accessed))
-			continue;
-		zap_entry(tdp, entry, level, tables);
-		freed++;
+		if (below && level == 2) {
+			--*left;
+			if (!take_bit(entry, f->accessed)) {
+				zap_entry(tdp, entry, level, tables);
+				freed++;
+			}
+		}
+		if (!tdp_index(*at, level))	/* that was the table's last one */
+			break;
 	}
 	return freed;
 }
 
+/* One after the other: if the first ones are in use, those behind them get their turn, too. */
 unsigned long tdp_shrink(struct vm *vm, unsigned long *left)
 {
 	struct tdp *tdp = &vm->tdp;
@@ -277,9 +291,14 @@ unsigned long tdp_shrink(struct vm *vm, unsigned long *left)
 	enum space sp;
 
 	write_lock(&tdp->lock);
-	for (sp = 0; sp < NR_SPACES; sp++)
+	for (sp = 0; sp < NR_SPACES && *left; sp++) {
+		u64 *at = &tdp->shrink_at[sp];
+
 		if (root_of(tdp, sp))
-			freed += shrink(tdp, root_of(tdp, sp), tdp->levels, left, &tables);
+			freed += shrink(tdp, root_of(tdp, sp), tdp->levels, at, left, &tables);
+		if (*left)
+			*at = 0;
+	}
 	write_unlock(&tdp->lock);
 	tdp_finish(vm, &tables, true);
 	return freed;
@@ -377,9 +396,20 @@ static bool leaf_young(struct tdp *tdp, u64 *entry, int level)
 	return READ_ONCE(*entry) & tdp->format->accessed;
 }
 
+/* Where the CPU does not say that it uses a page, the fault says so that maps it anew. */
 static bool leaf_age(struct tdp *tdp, u64 *entry, int level)
 {
-	return take_bit(entry, tdp->format->accessed);
+	const struct tdp_format *f = tdp->format;
+	u64 e;
+
+	if (tdp->cpu_ages)
+		return take_bit(entry, f->accessed);
+	e = READ_ONCE(*entry);
+	if (tdp_present(f, e) && tdp_is_leaf(f, e, level) && change(entry, e, 0)) {
+		atomic_long_dec(&tdp->pages[level]);
+		note_removal(tdp);
+	}
+	return true;
 }
 
 bool tdp_age_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn, bool clear)
@@ -439,11 +469,6 @@ static const enum tdp_result install_result[] = {
 	[INSTALL_RACED]		= TDP_RETRY,
 	[INSTALL_NEEDS_TABLE]	= TDP_NOMEM,	/* and there was none */
 };
-
-static bool change(u64 *entry, u64 old, u64 new)
-{
-	return cmpxchg(entry, old, new) == old;
-}
 
 static enum tdp_result find_page(struct vcpu *v, struct want *w)
 {
@@ -824,6 +849,7 @@ int tdp_init(struct vm *vm, const struct tdp_format *format, const struct host_c
 	tdp->format = format;
 	tdp->max_leaf = caps->tdp_max_leaf;
 	tdp->cpu_log = caps->tdp_log;
+	tdp->cpu_ages = caps->tdp_ages;
 	tdp->levels = format->levels ?: pgtable_l5_enabled() ? 5 : 4;
 	return tdp_add_space(vm, SPACE_NORMAL);
 }

@@ -34,12 +34,14 @@ struct tdp {
 	bool exec_large;		/* large pages have code, whatever tdp_nx_huge_pages says */
 	bool guest_caches;		/* a device of the guest's bypasses caches: its PAT counts */
 	bool cpu_log;			/* of a logged slot the CPU tells what it writes; constant */
+	bool cpu_ages;			/* the CPU marks what it uses; constant */
 	struct {		/* a page of ours that may show where no slot is */
 		void *page;	/* constant once there are vCPUs; or NULL */
 		u64 gfn;
 		bool withdrawn;	/* for good; set before the lock is taken to unmap it */
 	} own;
 	u64 root[NR_SPACES];		/* hpa; 0: none yet (tdp_add_space()) */
+	u64 shrink_at[NR_SPACES];	/* the frame whose table reclaim looks at next */
 	unsigned long max_tables;	/* what user space allows; 0: any number; vm->mutex to set */
 	atomic_long_t pages[4];		/* leaves of level 1..3, [0] table pages until they are freed */
 };
@@ -97,9 +99,9 @@ void tdp_write_protect_mask(struct vm *vm, enum space sp, u64 gfn, unsigned long
 void tdp_log_written(struct vcpu *v, const u64 *gpa, unsigned int n);
 
 /*
- * Free tables of small pages that the CPU has not read since the last call, of @left at most,
- * which is counted down. Sleeps for other CPUs only. Returns how many. What was mapped there
- * comes back by faults.
+ * Free tables of small pages that the CPU has not read since this last looked at them, of @left
+ * at most, which is counted down. Sleeps for other CPUs only. Returns how many. What was mapped
+ * there comes back by faults. The next call goes on where this one stops.
  */
 unsigned long tdp_shrink(struct vm *vm, unsigned long *left);
 
@@ -120,7 +122,7 @@ extern bool tdp_nx_huge_pages;		/* large pages are not executable; a module para
 void tdp_bump_seq(struct tdp *tdp);
 void tdp_zap_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn,
 		    struct list_head *tables);
-/* tdp->lock held, for reading at least: was any of it accessed? */
+/* tdp->lock held, for reading at least: was any of it accessed? @clear: what is used next counts. */
 bool tdp_age_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn, bool clear);
 /* Lock dropped: flush TLBs if anything was removed since the last flush, then free @tables. */
 void tdp_finish(struct vm *vm, struct list_head *tables, bool may_sleep);
