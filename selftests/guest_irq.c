@@ -225,6 +225,90 @@ TEST_F(irq, sti_shadow)
 	vcpu_run_done(self->vcpu);
 }
 
+static GUEST uint64_t guest_sees(uint64_t unused)
+{
+	int first, then;
+
+	guest_handler[VECTOR] = count_irq;
+	apic_enable();
+	asm volatile("out %%eax, %2; mov guest_irqs, %0; mov guest_irqs, %1; cli"
+		     : "=&r"(first), "=&r"(then) : "i"(PORT_SYNC), "a"(0) : "memory");
+	return first << 8 | then;
+}
+
+static void set_shadow(struct __test_metadata *_metadata, struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events e;
+
+	ASSERT_EQ(0, kvm_ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
+	e.interrupt.shadow = KVM_X86_SHADOW_INT_STI;
+	e.flags = KVM_VCPUEVENT_VALID_SHADOW;
+	ASSERT_EQ(0, kvm_ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &e));
+}
+
+/* The same, for a guest that enters in the shadow: one instruction, and then the interrupt. */
+TEST_F(irq, shadow_at_entry)
+{
+	struct kvm_regs r;
+
+	start(self->vcpu, guest_sees, 0);
+	vcpu_finish_io(self->vcpu);
+	get_regs(self->vcpu, &r);
+	r.rflags |= 1 << 9;
+	ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_REGS, &r));
+	set_shadow(_metadata, self->vcpu);
+	EXPECT_EQ(1, vm_msi(self->vm, APIC_BASE, VECTOR));
+	EXPECT_EQ(1, vcpu_run_done(self->vcpu));
+}
+
+static GUEST __attribute__((naked)) void guest_two_places(void)
+{
+	asm volatile("nop; 1: jmp 1b");
+}
+
+static void on_alarm(int sig)
+{
+}
+
+/*
+ * A host's interrupt that comes at the entry itself leaves the guest in its shadow. The timer's
+ * time goes up in steps, so that some come just then. (And comes again, if it came before the run.)
+ */
+TEST_F(irq, shadow_outlasts_the_hosts_interrupts)
+{
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct kvm_vcpu_events e;
+	struct kvm_regs r;
+	timer_t timer;
+	int still = 0;
+
+	start(self->vcpu, guest_sees, 0);
+	vcpu_finish_io(self->vcpu);
+	get_regs(self->vcpu, &r);
+	r.rflags |= 1 << 9;
+	r.rip = (uintptr_t)guest_two_places;
+	sigaction(SIGALRM, &action, NULL);
+	ASSERT_EQ(0, timer_create(CLOCK_MONOTONIC, NULL, &timer));
+	for (int i = 0; i < 2000; i++) {
+		struct itimerspec soon = { { 0, 2000000 }, { 0, 1000 + i % 400 * 500 } };
+
+		ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_SET_REGS, &r));
+		set_shadow(_metadata, self->vcpu);
+		timer_settime(timer, 0, &soon, NULL);
+		ASSERT_EQ(-EINTR, vcpu_run(self->vcpu));
+		get_regs(self->vcpu, &r);
+		ASSERT_EQ(0, kvm_ioctl(self->vcpu->fd, KVM_GET_VCPU_EVENTS, &e));
+		if (r.rip != (uintptr_t)guest_two_places) {
+			r.rip = (uintptr_t)guest_two_places;
+			continue;
+		}
+		still++;
+		ASSERT_TRUE(e.interrupt.shadow & KVM_X86_SHADOW_INT_STI);
+	}
+	timer_delete(timer);
+	EXPECT_LT(0, still);
+}
+
 /* --- its own APIC --- */
 
 static GUEST uint64_t guest_self_ipi(uint64_t n)
@@ -628,6 +712,7 @@ static GUEST void note_time(struct frame *f)
 static GUEST uint64_t guest_deadline(uint64_t ticks)
 {
 	uint64_t end;
+	int seen;
 
 	guest_handler[VECTOR] = note_time;
 	apic_enable();
@@ -649,12 +734,19 @@ static GUEST uint64_t guest_deadline(uint64_t ticks)
 	wrmsr(MSR_TSC_DEADLINE, rdtsc() - 1000);
 	while (guest_irqs == 5)
 		sti_hlt_cli();
-	/* taken back */
-	wrmsr(MSR_TSC_DEADLINE, rdtsc() + ticks);
-	wrmsr(MSR_TSC_DEADLINE, 0);
-	end = rdtsc() + 2 * ticks;
-	while (rdtsc() < end)
+	sti_nop_cli();
+	GUEST_ASSERT(guest_irqs == 6);
+	/* taken back, before its time came */
+	do {
 		sti_nop_cli();
+		seen = guest_irqs;
+		end = rdtsc() + ticks;
+		wrmsr(MSR_TSC_DEADLINE, end);
+		wrmsr(MSR_TSC_DEADLINE, 0);
+	} while (rdtsc() >= end);
+	while (rdtsc() < end + ticks)
+		sti_nop_cli();
+	GUEST_ASSERT(guest_irqs == seen);
 	return guest_irqs;
 }
 
@@ -663,7 +755,7 @@ TEST_F(irq, apic_timer_tsc_deadline)
 	uint64_t khz = kvm_ioctl(self->vcpu->fd, KVM_GET_TSC_KHZ, 0);
 
 	vcpu_start(self->vcpu, guest_deadline, 2 * khz);
-	EXPECT_EQ(6, vcpu_run_done(self->vcpu));
+	EXPECT_LE(6, vcpu_run_done(self->vcpu));
 	/* Half of the time the CPU was in the guest when the time came. */
 	if (vmx_uses("preemption_timer")) {
 		EXPECT_LE(50, stat_of(self->vcpu->fd, "exits_deadline"));
@@ -695,11 +787,13 @@ static GUEST uint64_t guest_pit(uint64_t n)
 
 TEST_F(irq, pit_through_the_pic)
 {
-	uint64_t before = now_ns();
+	uint64_t before = now_ns(), seen;
 
 	vcpu_start(self->vcpu, guest_pit, 6);
-	EXPECT_EQ(6, vcpu_run_done(self->vcpu));
-	EXPECT_LE(24000000, now_ns() - before);
+	seen = vcpu_run_done(self->vcpu);
+	/* More than was waited for only where the host was late. */
+	EXPECT_LE(6, seen);
+	EXPECT_LE((seen - 1) * 4800000, now_ns() - before);
 }
 
 static GUEST uint64_t guest_pit_ioapic(uint64_t n)
@@ -740,9 +834,14 @@ TEST_F(irq, pit_counter_2_measures_the_tsc)
 	uint64_t khz = kvm_ioctl(self->vcpu->fd, KVM_GET_TSC_KHZ, 0);
 	uint64_t seen;
 
-	vcpu_start(self->vcpu, guest_pit_poll, 0);
-	seen = vcpu_run_done(self->vcpu) * 1000;
-	EXPECT_LE(khz * 9, seen);
+	/* It is never early, and not always late. */
+	for (int i = 0; i < 5; i++) {
+		vcpu_start(self->vcpu, guest_pit_poll, 0);
+		seen = vcpu_run_done(self->vcpu) * 1000;
+		EXPECT_LE(khz * 9, seen);
+		if (seen < khz * 100)
+			break;
+	}
 	EXPECT_GT(khz * 100, seen);
 }
 

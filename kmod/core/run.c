@@ -257,6 +257,9 @@ static noinline void deliver_events(struct vcpu *v, bool halted)
 		which |= WINDOW_NMI;
 	if (irq_tpr_blocked(v))
 		which |= WINDOW_TPR;
+	if (unlikely(v->regs.shadow) && (which & WINDOW_IRQ) && plan.inject.type == EVENT_NONE &&
+	    v->regs.rflags & X86_EFLAGS_IF)
+		which |= WINDOW_SHADOW;
 	set_windows(v, which);
 }
 

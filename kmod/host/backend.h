@@ -24,6 +24,7 @@ enum verdict;
 #define WINDOW_IRQ	BIT(0)	/* exit when an interrupt can be taken */
 #define WINDOW_NMI	BIT(1)	/* exit when an NMI can be taken */
 #define WINDOW_TPR	BIT(2)	/* exit when CR8 is written: an interrupt waits for it */
+#define WINDOW_SHADOW	BIT(3)	/* beside WINDOW_IRQ: nothing but a shadow shuts that one */
 
 #define RING_CPU_LOG	64	/* in a VM with dirty rings drain_log() has no more at once */
 

@@ -4,7 +4,9 @@
  *
  * SVM without vNMI does not know when an NMI handler ends, so IRET is trapped while
  * one runs, and if another NMI waits the IRET itself is single-stepped. An interrupt
- * window is a virtual interrupt that is intercepted before it is delivered.
+ * window is a virtual interrupt that is intercepted before it is delivered; or, in a shadow, a
+ * single step: not every emulated CPU takes the shadow over from the VMCB, and an interrupt
+ * between STI and HLT would leave the guest halted.
  *
  * APM "Secure Virtual Machine": "Event Injection", "Interrupt and Local APIC Support".
  */
@@ -123,7 +125,7 @@ static void step_begin(struct vcpu *v)
 void svm_open_window(struct vcpu *v, u32 which)
 {
 	struct vmcb *vmcb = v->svm->vmcb;
-	bool irq = which & WINDOW_IRQ;
+	bool irq = (which & WINDOW_IRQ) && !(which & WINDOW_SHADOW);
 
 	/* Priority 15 and "ignore TPR": the window opens by IF and shadow alone. */
 	svm_intercept(vmcb, INTERCEPT_VINTR, irq);
@@ -138,9 +140,31 @@ void svm_open_window(struct vcpu *v, u32 which)
 	svm_intercept(vmcb, INTERCEPT_CR8_WRITE, which & (WINDOW_TPR | WINDOW_IRQ));
 
 	/* With IRET trapped the window opens there; else step over the shadow or the IRET. */
-	if ((which & WINDOW_NMI) && v->svm->nmi_phase != NMI_UNTIL_IRET)
+	if (which & WINDOW_SHADOW ||
+	    ((which & WINDOW_NMI) && v->svm->nmi_phase != NMI_UNTIL_IRET))
 		step_begin(v);
 	vmcb->control.clean = 0;
+}
+
+/*
+ * The host took an interrupt, or a page was missing, before the guest was past the instruction at
+ * which it was entered in a shadow: it is in it still. Not every emulated CPU knows that. (If the
+ * instruction jumps to itself, the shadow is over, and holds an interrupt back for one step more.)
+ */
+static void keep_shadow(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->svm;
+
+	s->shadowed = false;
+	if (v->regs.rip != s->shadow_rip)
+		return;
+	switch (s->vmcb->control.exit_code) {
+	case SVM_EXIT_INTR:
+	case SVM_EXIT_NMI:
+	case SVM_EXIT_SMI:
+	case SVM_EXIT_NPF:
+		v->regs.shadow = SHADOW_STI;
+	}
 }
 
 /*
@@ -152,6 +176,8 @@ void svm_note_exit(struct vcpu *v)
 	struct svm_vcpu *s = v->svm;
 	bool iret;
 
+	if (s->shadowed)
+		keep_shadow(v);
 	if (!v->events.cut_off)
 		s->soft_in = false;
 	iret = s->nmi_phase == NMI_IRET && v->regs.rip != s->iret_rip;
@@ -185,7 +211,10 @@ bool svm_exit_step(struct vcpu *v)
 	if (!s->stepping)
 		return false;
 	step_end(v);
-	v->windows &= ~WINDOW_NMI;	/* if it is still shut, another step */
+	/* If it is still shut, another step; or, for an interrupt, what is right by now. */
+	v->windows &= ~WINDOW_NMI;
+	if (v->windows & WINDOW_SHADOW)
+		v->windows &= ~(WINDOW_SHADOW | WINDOW_IRQ);
 	vcpu_request(v, REQ_IRQ);
 	return !s->step_tf;
 }

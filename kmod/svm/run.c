@@ -89,7 +89,7 @@ void svm_put(struct vcpu *v)
 }
 
 /* What crosses at every entry: RAX, RSP, RIP, RFLAGS, the interrupt shadow and CR8. */
-static void flush_entry(const struct svm_vcpu *s, const struct regs *r)
+static void flush_entry(struct svm_vcpu *s, const struct regs *r)
 {
 	struct vmcb *vmcb = s->vmcb;
 
@@ -97,7 +97,12 @@ static void flush_entry(const struct svm_vcpu *s, const struct regs *r)
 	vmcb->save.rsp = r->gpr[R_RSP];
 	vmcb->save.rip = r->rip;
 	vmcb->save.rflags = r->rflags | (s->stepping ? X86_EFLAGS_TF | X86_EFLAGS_RF : 0);
-	vmcb->control.int_state = r->shadow ? SVM_INTERRUPT_SHADOW_MASK : 0;
+	vmcb->control.int_state = 0;
+	if (unlikely(r->shadow)) {
+		vmcb->control.int_state = SVM_INTERRUPT_SHADOW_MASK;
+		s->shadowed = true;
+		s->shadow_rip = r->rip;
+	}
 	vmcb->control.int_ctl = (vmcb->control.int_ctl & ~V_TPR_MASK) | r->cr8;
 }
 
@@ -135,6 +140,12 @@ static noinline void note_refusal(struct svm_cpu *c, struct svm_vcpu *s)
 	s->asid_generation = 0;
 }
 
+static noinline void note_flush(struct vcpu *v, struct vmcb_control_area *ctl)
+{
+	v->stat.tlb_flushes += ctl->tlb_ctl == TLB_CONTROL_FLUSH_ASID;
+	ctl->tlb_ctl = TLB_CONTROL_DO_NOTHING;
+}
+
 void svm_enter(struct vcpu *v)
 {
 	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
@@ -157,13 +168,11 @@ void svm_enter(struct vcpu *v)
 		note_refusal(c, s);
 	else
 		ctl->event_inj = 0;	/* taken; exit_int_info tells if it was cut off */
-	if (unlikely(ctl->tlb_ctl != TLB_CONTROL_DO_NOTHING)) {
-		v->stat.tlb_flushes += ctl->tlb_ctl == TLB_CONTROL_FLUSH_ASID;
-		ctl->tlb_ctl = TLB_CONTROL_DO_NOTHING;
-	}
+	if (unlikely(ctl->tlb_ctl != TLB_CONTROL_DO_NOTHING))
+		note_flush(v, ctl);
 	v->events.cut_off = (ctl->exit_int_info | ctl->event_inj) & SVM_EXITINTINFO_VALID;
 	fetch_exit(s->vmcb, &v->regs);
-	if (unlikely(s->nmi_phase == NMI_IRET || s->stepping || s->soft_in))
+	if (unlikely(s->nmi_phase == NMI_IRET || s->stepping || s->soft_in || s->shadowed))
 		svm_note_exit(v);
 }
 

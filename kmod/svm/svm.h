@@ -32,13 +32,15 @@ struct svm_vcpu {
 	u64 vmcb_pa;
 	u64 asid_generation;	/* of the CPU it holds an ASID of; 0: needs one */
 	u64 iret_rip;
+	u64 shadow_rip;
 	u64 cr0_cache;		/* CR0.CD and CR0.NW as the guest set them: not passed on */
 	u32 exceptions;		/* the policy's, without those svm/event.c adds */
 	u32 refused_inj;	/* EVENTINJ of the last refused entry */
 	u8 nmi_phase;		/* enum nmi_phase */
-	bool soft_in;		/* the #BP or #OF that was injected last is on its way */
-	bool stepping;		/* TF is ours, to see an NMI window open */
-	bool step_tf;		/* what the guest's TF was then */
+	bool soft_in : 1;	/* the #BP or #OF that was injected last is on its way */
+	bool stepping : 1;	/* TF is ours, to see a window open */
+	bool shadowed : 1;	/* the last entry was in a shadow, at shadow_rip */
+	bool step_tf;		/* what the guest's TF was when stepping began */
 };
 
 /* A CPU's part: who owns which ASID, and the host's state across VMRUN. */
