@@ -545,6 +545,8 @@ static bool memory_is_quarantined(void)
 	return found;
 }
 
+#define KILLS	40
+
 TEST(kill_frees_everything)
 {
 	int references = module_references();
@@ -557,18 +559,18 @@ TEST(kill_frees_everything)
 		usleep(10000);
 	EXPECT_EQ(references, module_references());
 	before = free_kib();
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < KILLS; i++)
 		kill_it(_metadata, guest_spin);
 	for (int i = 0; i < 200; i++) {
-		if (module_references() == references && before - free_kib() < 3000)
+		if (module_references() == references && before - free_kib() < KILLS * 300)
 			break;
 		usleep(10000);
 	}
 	EXPECT_EQ(references, module_references());
 	if (memory_is_quarantined())
 		return;
-	/* a VM's memory alone is over 1 MiB */
-	EXPECT_GT(5000, before - free_kib()) {
+	/* a VM's memory alone is over 1 MiB; some MiB are on the free lists of the host's CPUs */
+	EXPECT_GT(KILLS * 500, before - free_kib()) {
 		TH_LOG("%ld KiB are missing", before - free_kib());
 	}
 }

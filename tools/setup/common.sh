@@ -103,8 +103,8 @@ one_cpu() { taskset -cp $$ | grep -o '[0-9]*$'; }
 # was loaded (up to a kexec, and again), with what surrounds it, without guessed stack
 # frames and code bytes.
 #
-# Not of this one pair of KCSAN's: mtree_load() of the kernel's maple tree may look at a node that
-# another CPU is about to free, sees it is dead, and begins anew.
+# Not of these pairs of KCSAN's: mtree_load() of the kernel's maple tree may look at a node that
+# another CPU marks as dead or is about to free, sees it, and begins anew.
 complaint() {
 	local words='BUG:|WARNING:|Oops|general protection fault|Kernel panic|kernel BUG|'\
 'INFO: (rcu|possible|task|suspicious|lockdep|inconsistent)|rcu: INFO|stall|UBSAN:|KASAN:|'\
@@ -112,7 +112,7 @@ complaint() {
 'refcount_t:|suspicious RCU usage|soft lockup|hung_task|Call Trace:'
 
 	sed -n '/testbed: loading/,/Starting new kernel/p' "$1" |
-		sed -E '/KCSAN: data-race in (call_rcu \/ mtree_load|mtree_load \/ call_rcu)\r?$/,/=====/d' |
+		sed -E '/KCSAN: data-race in ((call_rcu|mas_\w+) \/ mtree_load|mtree_load \/ (call_rcu|mas_\w+))\r?$/,/=====/d' |
 		grep -avE '\]  \? |\] Code: ' |
 		grep -aE -m 1 -B 3 -A 60 "$words" >&2 || return
 	say "the emulated host's kernel complained"
