@@ -347,7 +347,16 @@ TEST_F_TIMEOUT(host, swap, 80)
 
 #define KSM "/sys/kernel/mm/ksm/"
 
-TEST_F_TIMEOUT(host, ksm, 240)
+/* NUMA balancing takes rights from pages, and KSM of Linux 6.1 then merges nothing with the first
+ * page until somebody has touched it. (The guest stands, so it would not.)
+ */
+static void touch(const uint8_t *p)
+{
+	for (uint64_t i = 0; i < PAGES; i++)
+		*(const volatile uint8_t *)(p + i * PAGE);
+}
+
+TEST_F_TIMEOUT(host, ksm, 80)
 {
 	if (!write_file(KSM "run", "1"))
 		SKIP(return, "no KSM here");
@@ -361,8 +370,9 @@ TEST_F_TIMEOUT(host, ksm, 240)
 		/* the pages are alike at the end of a turn, and become one */
 		one_turn(self);
 		for (int ms = 0; read_number(KSM "pages_sharing", NULL) < PAGES / 8; ms += 20) {
+			touch(self->p);
 			usleep(20000);
-			ASSERT_GT(70000, ms);
+			ASSERT_GT(30000, ms);
 		}
 		/* the guest has them one each again */
 		one_turn(self);
@@ -492,11 +502,12 @@ static void block_path(char *path, uint64_t block)
 /* The block of physical memory that a page is in goes away, as if it were unplugged. In the
  * last one of all lies what the kernel took at boot.
  */
-TEST_F_TIMEOUT(host, memory_goes_offline, 240)
+TEST_F_TIMEOUT(host, memory_goes_offline, 80)
 {
 	uint64_t frame, block, bytes, last_node = 1 << 1;
 	char path[80], hex[32] = {};
-	int fd = open("/sys/devices/system/memory/block_size_bytes", O_RDONLY | O_CLOEXEC);
+	void *filled[3];
+	int n = 0, fd = open("/sys/devices/system/memory/block_size_bytes", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || read(fd, hex, sizeof(hex) - 1) <= 0)
 		SKIP(return, "no memory hotplug here");
@@ -505,16 +516,18 @@ TEST_F_TIMEOUT(host, memory_goes_offline, 240)
 	if (!access("/sys/devices/system/node/node1", F_OK))
 		syscall(SYS_set_mempolicy, 2 /* MPOL_BIND */, &last_node, 64);
 	bytes = strtoul(hex, NULL, 16);
-	for (int i = 0; i < 3; i++) {
-		*self->p = 0;
+	for (;;) {
+		memset(self->p, 0, SIZE);
 		block = (page_entry(self->p) & PM_FRAME) * PAGE / bytes;
 		block_path(path, block + 1);
-		if (!access(path, F_OK))
+		if (!access(path, F_OK) || n == 3)
 			break;
-		mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+		filled[n++] = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 		self->p = anonymous();
 	}
+	while (n)
+		munmap(filled[--n], bytes);
 	block_path(path, block);
 	start(self);
 	wait_turns(self, 2);
@@ -985,6 +998,16 @@ TEST_F_TIMEOUT(host, ages, 80)
 		/* the guest has used one, and nothing but the guest */
 		EXPECT_FALSE(idle(fd, self->p, false));
 		EXPECT_TRUE(idle(fd, self->p + PAGE, false));
+	}
+	/* nor is that forgotten when their mappings go: of two pages, or of all in a table */
+	for (int i = 0; i < 4; i++) {
+		EXPECT_TRUE(idle(fd, self->p, true));
+		EXPECT_TRUE(idle(fd, self->p + PAGE, true));
+		peek(self, GPA_NOWHERE);
+		ASSERT_EQ(0, mprotect(self->p, i & 1 ? SIZE : 2 * PAGE, PROT_READ));
+		EXPECT_FALSE(idle(fd, self->p, false));
+		EXPECT_TRUE(idle(fd, self->p + PAGE, false));
+		ASSERT_EQ(0, mprotect(self->p, SIZE, PROT_READ | PROT_WRITE));
 	}
 	close(fd);
 }

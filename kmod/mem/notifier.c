@@ -62,6 +62,9 @@ static int invalidate_range_start(struct mmu_notifier *mn, const struct mmu_noti
 	}
 	write_unlock(&vm->tdp.lock);
 
+	/* Of memory that is unmapped nobody will ask. */
+	if (range->event != MMU_NOTIFY_UNMAP)
+		tdp_note_used(&vm->tdp, &tables);
 	/* Waits for other CPUs at most, which is no sleep: good for any range. */
 	tdp_finish(vm, &tables, mmu_notifier_range_blockable(range));
 	return 0;

@@ -43,6 +43,7 @@
 #include <linux/pgtable.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/swap.h>
 
 #include "../core/vcpu.h"
 #include "../core/vm.h"
@@ -175,6 +176,44 @@ static bool change(u64 *entry, u64 old, u64 new)
 
 /* --- taking away --- */
 
+/* A leaf that was used goes, its page stays, so the host's memory management is told now. The
+ * page is the host's still while its leaf is there and tdp->lock is held, or until the MMU
+ * notifier returns.
+ */
+static void note_used(const struct tdp_format *f, u64 leaf)
+{
+	unsigned long pfn = PHYS_PFN(__sme_clr(tdp_addr(leaf)));
+	struct page *page;
+
+	if (!(leaf & f->accessed) || !pfn_valid(pfn))
+		return;
+	page = pfn_to_page(pfn);
+	if (!PageReserved(page) && !is_zone_device_page(page))
+		mark_page_accessed(page);
+}
+
+static void note_used_table(const struct tdp_format *f, const u64 *table, int level)
+{
+	int i;
+
+	for (i = 0; i < TDP_ENTRIES; i++) {
+		if (!tdp_present(f, table[i]))
+			continue;
+		if (tdp_is_leaf(f, table[i], level))
+			note_used(f, table[i]);
+		else
+			note_used_table(f, table_of(table[i]), level - 1);
+	}
+}
+
+void tdp_note_used(const struct tdp *tdp, const struct list_head *tables)
+{
+	const struct page *page;
+
+	list_for_each_entry(page, tables, lru)
+		note_used_table(tdp->format, page_address(page), page_private(page) & TABLE_LEVEL);
+}
+
 static void zap_entry(struct tdp *tdp, u64 *entry, int level, struct list_head *tables)
 {
 	u64 old = xchg(entry, 0);
@@ -183,6 +222,7 @@ static void zap_entry(struct tdp *tdp, u64 *entry, int level, struct list_head *
 		table_unlink(tdp, old, tables);
 		return;
 	}
+	note_used(tdp->format, old);
 	atomic_long_dec(&tdp->pages[level]);
 	note_removal(tdp);
 }
@@ -573,6 +613,7 @@ static bool link_table(struct tdp *tdp, u64 *entry, u64 old, int level, struct w
 	w->spare = NULL;
 	atomic_long_inc(&tdp->pages[0]);
 	if (tdp_present(tdp->format, old)) {	/* a large leaf gives way */
+		note_used(tdp->format, old);
 		atomic_long_dec(&tdp->pages[level]);
 		note_removal(tdp);
 	}
