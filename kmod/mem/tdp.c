@@ -192,28 +192,6 @@ static void note_used(const struct tdp_format *f, u64 leaf)
 		mark_page_accessed(page);
 }
 
-static void note_used_table(const struct tdp_format *f, const u64 *table, int level)
-{
-	int i;
-
-	for (i = 0; i < TDP_ENTRIES; i++) {
-		if (!tdp_present(f, table[i]))
-			continue;
-		if (tdp_is_leaf(f, table[i], level))
-			note_used(f, table[i]);
-		else
-			note_used_table(f, table_of(table[i]), level - 1);
-	}
-}
-
-void tdp_note_used(const struct tdp *tdp, const struct list_head *tables)
-{
-	const struct page *page;
-
-	list_for_each_entry(page, tables, lru)
-		note_used_table(tdp->format, page_address(page), page_private(page) & TABLE_LEVEL);
-}
-
 static void zap_entry(struct tdp *tdp, u64 *entry, int level, struct list_head *tables)
 {
 	u64 old = xchg(entry, 0);
@@ -450,6 +428,23 @@ static bool leaf_age(struct tdp *tdp, u64 *entry, int level)
 		note_removal(tdp);
 	}
 	return true;
+}
+
+static bool leaf_note_used(struct tdp *tdp, u64 *entry, int level)
+{
+	note_used(tdp->format, *entry);
+	return false;
+}
+
+void tdp_note_used(struct tdp *tdp, const struct list_head *tables)
+{
+	struct page *page;
+	int level;
+
+	list_for_each_entry(page, tables, lru) {
+		level = page_private(page) & TABLE_LEVEL;
+		visit(tdp, page_address(page), level, 0, tdp_span(level + 1), leaf_note_used);
+	}
 }
 
 bool tdp_age_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn, bool clear)

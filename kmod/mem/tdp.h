@@ -123,7 +123,7 @@ void tdp_bump_seq(struct tdp *tdp);
 void tdp_zap_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn,
 		    struct list_head *tables);
 /* For the MMU notifier, before tdp_finish(): tell the host which pages below @tables were used. */
-void tdp_note_used(const struct tdp *tdp, const struct list_head *tables);
+void tdp_note_used(struct tdp *tdp, const struct list_head *tables);
 /* tdp->lock held, for reading at least: was any of it accessed? @clear: what is used next counts. */
 bool tdp_age_locked(struct tdp *tdp, enum space sp, u64 start_gfn, u64 end_gfn, bool clear);
 /* Lock dropped: flush TLBs if anything was removed since the last flush, then free @tables. */
