@@ -999,13 +999,24 @@ TEST_F_TIMEOUT(host, ages, 80)
 		EXPECT_FALSE(idle(fd, self->p, false));
 		EXPECT_TRUE(idle(fd, self->p + PAGE, false));
 	}
-	/* nor is that forgotten when their mappings go: of two pages, or of all in a table */
+	/*
+	 * Nor is that forgotten when their mappings go: all that a table has, or one page off, so
+	 * that it has more. (mprotect() of a part would not do: Linux 6.1 calls the notifier for 2M.)
+	 */
 	for (int i = 0; i < 4; i++) {
+		uint64_t gpa = GPA_NOWHERE + (i & 1) * PAGE;
+
+		ASSERT_EQ(0, vm_slot(self->vm, 2, 0, 0, 0, NULL));
+		ASSERT_EQ(0, vm_slot(self->vm, 2, 0, gpa, SIZE, self->p));
+		peek(self, gpa);
+		peek(self, gpa + PAGE);
 		EXPECT_TRUE(idle(fd, self->p, true));
 		EXPECT_TRUE(idle(fd, self->p + PAGE, true));
-		peek(self, GPA_NOWHERE);
-		ASSERT_EQ(0, mprotect(self->p, i & 1 ? SIZE : 2 * PAGE, PROT_READ));
-		EXPECT_FALSE(idle(fd, self->p, false));
+		peek(self, gpa);
+		ASSERT_EQ(0, mprotect(self->p, SIZE, PROT_READ));
+		EXPECT_FALSE(idle(fd, self->p, false)) {
+			TH_LOG("in round %d", i);
+		}
 		EXPECT_TRUE(idle(fd, self->p + PAGE, false));
 		ASSERT_EQ(0, mprotect(self->p, SIZE, PROT_READ | PROT_WRITE));
 	}
